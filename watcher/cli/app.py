@@ -145,6 +145,12 @@ def _export(app: typer.Typer) -> None:
     app.command("export", epilog=export.END)(export.export)
 
 
+def _plot(app: typer.Typer) -> None:
+    from watcher.cli.commands import plot
+
+    app.command("plot", epilog=plot.END)(plot.plot)
+
+
 def _route(app: typer.Typer) -> None:
     from watcher.cli.commands import route
 
@@ -218,6 +224,7 @@ COMMANDS: Final[Mapping[str, Callable[[typer.Typer], None]]] = MappingProxyType(
         "history": _history,
         "stats": _stats,
         "export": _export,
+        "plot": _plot,
         "route": _route,
         "deliveries": _deliveries,
         "silence": _silence,

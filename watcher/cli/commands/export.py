@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, TextIO
@@ -15,6 +15,7 @@ import typer
 from watcher.cli.exit_status import READING, ExitStatus, help_end, plain_errors
 from watcher.cli.options import ConfigOption, duration, load_for_store, present_times, time_ago
 from watcher.cli.store_access import reading
+from watcher.cli.written_file import written_file
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -80,7 +81,7 @@ def export(
         settings = load_for_store(config)
         begin = None if period is None else time_ago(present_times().now, period, "--since")
         pages = _pages(settings, Exported(table), begin)
-        with _target(output) as stream:
+        with nullcontext(sys.stdout) if output is None else written_file(output) as stream:
             if format_ is Format.CSV:
                 _write_csv(stream, Exported(table), pages)
             else:
@@ -120,24 +121,3 @@ def _write_json(stream: TextIO, table: Exported, pages: Iterator[tuple[Page, dic
     write = json.JSONEncoder().encode
     for page, events in pages:
         stream.writelines(f"{write(record)}\n" for record in records(table, page.rows, events))
-
-
-@contextmanager
-def _target(path: Path | None) -> Iterator[TextIO]:
-    """Open the file under another name until it is complete, or standard output.
-
-    Raises:
-        OperationRefusedError: it cannot be written.
-    """
-    from watcher.operations.errors import OperationRefusedError
-
-    if path is None:
-        yield sys.stdout
-        return
-    unfinished = path.with_name(f"{path.name}.part")
-    try:
-        with unfinished.open("w", encoding="utf-8", newline="") as stream:
-            yield stream
-        unfinished.replace(path)
-    except OSError as error:
-        raise OperationRefusedError(f"cannot write {path}: {error.strerror}") from error

@@ -1,0 +1,99 @@
+"""Pictures are valid SVG, show what they are about, and let no text from outside become an element."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, timedelta
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from tests.support.past_runs import NOW, past_run, past_runs
+from tests.support.runs import ended_run
+from tests.unit.reports.facts import EVIL
+from watcher.core.training.current_run import Bounds, CurrentRun, RunStart, Stage
+from watcher.core.training.past_runs import Outcome
+from watcher.drawing import service_durations
+from watcher.drawing.run_stages import bars_in_progress, bars_of, draw_runs
+from watcher.drawing.service_durations import Panel, draw_durations
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    '"><image href="http://x"/>',
+    "]]>&amp;&lt;",
+    EVIL,
+    "a\x00b\x0c\ufffe\ud800",
+    "x" * 5000,
+)
+MINUTE = timedelta(minutes=1)
+
+
+def elements(picture: str) -> list[tuple[str, str]]:
+    """Return the name and the text of each element."""
+    root = ET.fromstring(picture.encode("utf-8", "replace"))  # noqa: S314 - our own picture
+    return [(item.tag.rpartition("}")[2], item.text or "") for item in root.iter()]
+
+
+def texts(picture: str) -> list[str]:
+    return [text for name, text in elements(picture) if name == "text"]
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_hostile_text_stays_text(text: str) -> None:
+    run = ended_run(1)
+    hostile = replace(run, status=text, stages=tuple(replace(stage, status=text) for stage in run.stages))
+    row = bars_of(hostile, text)
+    assert row is not None
+    panels = [Panel(text, past_runs([60.0] * 9), 0)]
+    for picture in (draw_runs(text, [row]), draw_durations(text, panels, NOW - timedelta(days=1), NOW, UTC)):
+        assert {name for name, _ in elements(picture)} <= {"svg", "title", "rect", "line", "path", "text"}
+        assert "href" not in {key for item in ET.fromstring(picture) for key in item.attrib}  # noqa: S314
+        assert len(picture) < 20_000
+
+
+def test_a_run_has_a_bar_a_stage_with_its_bounds_and_its_duration() -> None:
+    row = bars_of(ended_run(1, minutes=50), "ended")
+    assert row is not None
+    picture = draw_runs("s pop v1", [row])
+    shown = texts(picture)
+    assert {"s pop v1", "completed", "waiting", "learning", "50m", "ended"} <= set(shown)
+    names = [name for name, _ in elements(picture)]
+    assert names.count("rect") == 1 + 2 + 2, "the ground, two bars and two signs of the legend"
+    assert names.count("path") == 2, "the bounds of the end of each stage"
+
+
+def test_a_run_in_progress_lasts_until_now() -> None:
+    began, moved = (Bounds(after=NOW - age - MINUTE, before=NOW - age + MINUTE) for age in (30 * MINUTE, 10 * MINUTE))
+    stages = (Stage(status="waiting", entered=began), Stage(status="learning", entered=moved))
+    start = RunStart(started_after=began.after, started_before=began.before)
+    shown = texts(draw_runs("t", [bars_in_progress(CurrentRun(start=start, stages=stages), NOW)]))
+    assert {"in progress", "30m"} <= set(shown)
+
+
+def test_a_stage_whose_entry_is_not_known_is_drawn_in_dashes() -> None:
+    unknown = CurrentRun(start=None, stages=(Stage(status="learning", entered=None),))
+    assert "stroke-dasharray" in draw_runs("t", [bars_in_progress(unknown, NOW)])
+    assert bars_of(replace(ended_run(1), stages=()), "") is None
+
+
+@pytest.mark.parametrize(("runs", "bands"), [(3, 0), (9, 1), (200, 1)])
+def test_a_panel_has_a_sign_for_each_outcome_and_a_band_of_what_was_usual(runs: int, bands: int) -> None:
+    known = [
+        *past_runs([3000.0 + number for number in range(runs)]),
+        past_run(600, outcome=Outcome.FAILED),
+        past_run(700, outcome=Outcome.STOPPED),
+    ]
+    picture = draw_durations("shop", [Panel("pop", known, 2)], NOW - timedelta(days=30), NOW, UTC)
+    assert picture.count("h0M") == runs - 1
+    assert picture.count("l8 8m0-8l-8 8") == 1
+    assert picture.count("a3 3 0 1 0 6 0") == 1
+    assert picture.count("Z") == bands
+    (summary,) = (text for text in texts(picture) if text.startswith("pop: "))
+    assert summary.startswith(f"pop: {runs + 4} runs, 1 failed")
+    assert summary.endswith("2 without a known start not drawn")
+
+
+def test_many_runs_make_a_small_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service_durations, "STEPS", 5)
+    known = [past_run(3000 + number % 500, timedelta(hours=1460 - number)) for number in range(1460)]
+    assert len(draw_durations("shop", [Panel("pop", known, 0)], NOW - timedelta(days=365), NOW, UTC)) < 40_000

@@ -1,0 +1,132 @@
+"""The runs of one training: a row a run, a bar a stage, with the bounds of each change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from watcher.core.duration import format_duration
+from watcher.core.training.current_run import Bounds, CurrentRun
+from watcher.core.training.past_runs import Outcome
+from watcher.core.training.run import EndedRun
+from watcher.drawing import svg
+from watcher.drawing.axis import DurationAxis
+from watcher.drawing.looks import FAINT, GRID, INK, OTHER_STAGE, OUTCOMES, STAGES
+
+WIDTH = 880
+LEFT = 175
+RIGHT = 110
+TOP = 70
+ROW = 54
+BAR = 22
+BOTTOM = 40
+SECOND = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class StageBar:
+    """A stage in a run: its entry and its end; an unknown entry is the beginning of the row."""
+
+    status: str
+    entered: Bounds | None
+    left: Bounds
+
+
+@dataclass(frozen=True, slots=True)
+class RunBars:
+    """A run as a row."""
+
+    title: str
+    note: str
+    """Below the title, e.g. when it ended."""
+    stages: Sequence[StageBar]
+    outcome: Outcome | None = None
+    """``None`` for a run in progress."""
+
+    @property
+    def start(self) -> datetime:
+        """The left end of the row."""
+        first = self.stages[0]
+        return (first.entered or first.left).middle
+
+    @property
+    def length(self) -> timedelta:
+        """The time that the row covers."""
+        return self.stages[-1].left.before - self.start
+
+
+def bars_of(run: EndedRun, note: str) -> RunBars | None:
+    """Return a run that has ended as a row; ``None`` without stages."""
+    stages = [StageBar(stage.status, stage.entered, stage.left) for stage in run.stages]
+    return RunBars(run.status, note, stages, run.outcome) if stages else None
+
+
+def bars_in_progress(run: CurrentRun, now: datetime) -> RunBars:
+    """Return a run in progress as a row; its last stage is left at the present time."""
+    present = Bounds(after=now, before=now)
+    following = [stage.entered or present for stage in run.stages[1:]]
+    stages = [
+        StageBar(stage.status, stage.entered, left)
+        for stage, left in zip(run.stages, [*following, present], strict=True)
+    ]
+    return RunBars("in progress", "", stages)
+
+
+def draw_runs(title: str, rows: Sequence[RunBars]) -> str:
+    """Return the picture of the runs of a training, the first row on top."""
+    height = TOP + ROW * len(rows) + BOTTOM
+    longest = max((row.length for row in rows), default=SECOND)
+    axis = DurationAxis(max(longest, SECOND), LEFT, WIDTH - RIGHT)
+    parts = [svg.label(20, 28, title, font_size=16, fill=INK), *_legend(rows), *_grid(axis, height)]
+    for place, row in enumerate(rows):
+        parts += _row(row, axis, TOP + ROW * place)
+    return svg.document(WIDTH, height, title, parts)
+
+
+def _legend(rows: Sequence[RunBars]) -> Iterator[str]:
+    x = float(LEFT)
+    for status in dict.fromkeys(stage.status for row in rows for stage in row.stages):
+        yield svg.rectangle(x, 40, 12, 12, fill=_colour(status))
+        yield svg.label(x + 17, 50, status, fill=INK)
+        x += 40 + 7 * min(len(status), 20)
+
+
+def _grid(axis: DurationAxis, height: float) -> Iterator[str]:
+    bottom = height - BOTTOM
+    for mark in axis.marks():
+        yield svg.line(mark.at, TOP - 8, mark.at, bottom, stroke=GRID)
+        yield svg.label(mark.at, bottom + 18, mark.text, fill=FAINT, text_anchor="middle")
+
+
+def _row(row: RunBars, axis: DurationAxis, top: float) -> Iterator[str]:
+    yield svg.label(20, top + 14, row.title, fill=INK if row.outcome is None else OUTCOMES[row.outcome])
+    yield svg.label(20, top + 30, row.note, fill=FAINT, font_size=11)
+    for stage in row.stages:
+        yield from _bar(stage, row.start, axis, top)
+    took = row.stages[-1].left.middle - row.start
+    end = axis.at(row.length)
+    yield svg.label(
+        end + 8, top + BAR / 2 + 5, format_duration(timedelta(seconds=round(took.total_seconds()))), fill=INK
+    )
+
+
+def _bar(stage: StageBar, start: datetime, axis: DurationAxis, top: float) -> Iterator[str]:
+    entered = start if stage.entered is None else stage.entered.middle
+    left, right = axis.at(entered - start), axis.at(stage.left.middle - start)
+    unknown = {"stroke_dasharray": "3 2", "stroke": INK} if stage.entered is None else {}
+    yield svg.rectangle(left, top, right - left, BAR, fill=_colour(stage.status), **unknown)
+    if stage.left.half_width:
+        first, last = axis.at(stage.left.after - start), axis.at(stage.left.before - start)
+        yield _bounds(first, last, top + BAR + 6)
+
+
+def _bounds(first: float, last: float, y: float) -> str:
+    """Return the bounds of a change below its bars: a line between two ends."""
+    a, b, high, low = (svg.number(value) for value in (first, last, y - 3, y + 3))
+    middle = svg.number(y)
+    return svg.path(f"M{a} {high}V{low}M{a} {middle}H{b}M{b} {high}V{low}", stroke=INK)
+
+
+def _colour(status: str) -> str:
+    return STAGES.get(status, OTHER_STAGE)

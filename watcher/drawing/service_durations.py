@@ -1,0 +1,137 @@
+"""The durations of a service over time: a panel a type, with the usual band and a sign for each outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
+
+from watcher.core.duration import format_duration
+from watcher.core.plural import counted
+from watcher.core.training.durations import UsualDurations, usual_durations
+from watcher.core.training.past_runs import Outcome, PastRun, sample_of
+from watcher.drawing import svg
+from watcher.drawing.axis import DurationAxis, TimeAxis
+from watcher.drawing.looks import BAND, FAINT, GRID, INK, MEDIAN, OUTCOMES
+
+WIDTH = 880
+LEFT = 70
+RIGHT = 20
+TOP = 64
+PANEL = 190
+PLOT = 130
+"""The height of the plot within a panel."""
+BOTTOM = 10
+SECOND = timedelta(seconds=1)
+MINUTE = timedelta(minutes=1)
+STEPS = 100
+"""The band is computed at so many times of a panel."""
+LEGEND = "● completed · ✕ failed · ○ stopped · band: the usual middle 80 %, line: the median, as known at that time"
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """The runs of one type, in the order of their ends."""
+
+    type: str
+    runs: Sequence[PastRun]
+    unknown: int
+    """Further runs whose start is not known, so that they have no duration."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Usual:
+    at: datetime
+    usual: UsualDurations
+
+
+def draw_durations(title: str, panels: Sequence[Panel], first: datetime, last: datetime, zone: tzinfo | None) -> str:
+    """Return the picture of the durations of a service between two times, UTC; axes are in the zone."""
+    height = TOP + PANEL * len(panels) + BOTTOM
+    times = TimeAxis(first, last, LEFT, WIDTH - RIGHT, zone)
+    parts = [svg.label(20, 28, title, font_size=16, fill=INK), svg.label(20, 48, LEGEND, fill=FAINT)]
+    for place, panel in enumerate(panels):
+        parts += _panel(panel, times, TOP + PANEL * place)
+    return svg.document(WIDTH, height, title, parts)
+
+
+def _panel(panel: Panel, times: TimeAxis, top: float) -> Iterator[str]:
+    longest = max((run.duration for run in panel.runs), default=timedelta())
+    bottom = top + 24 + PLOT
+    axis = DurationAxis(max(longest, SECOND), bottom, top + 24)
+    usual = list(_usual_over_time(panel.runs))
+    yield svg.label(LEFT, top + 14, f"{panel.type}: {_summary(panel, usual)}", fill=INK)
+    yield from _grid(axis, times, bottom)
+    yield from _band(usual, times, axis)
+    yield from _signs(panel.runs, times, axis)
+
+
+def _summary(panel: Panel, usual: Sequence[_Usual]) -> str:
+    failed = sum(run.outcome is Outcome.FAILED for run in panel.runs)
+    parts = [counted(len(panel.runs) + panel.unknown, "run"), f"{failed} failed"]
+    if usual:
+        known = usual[-1].usual
+        parts.append(f"usually {_rough(known.low)} to {_rough(known.high)}")
+    if panel.unknown:
+        parts.append(f"{panel.unknown} without a known start not drawn")
+    return ", ".join(parts)
+
+
+def _rough(length: timedelta) -> str:
+    unit = MINUTE if length >= 10 * MINUTE else SECOND
+    return format_duration((length + unit / 2) // unit * unit)
+
+
+def _grid(axis: DurationAxis, times: TimeAxis, bottom: float) -> Iterator[str]:
+    for mark in axis.marks():
+        yield svg.line(times.start, mark.at, times.end, mark.at, stroke=GRID)
+        yield svg.label(times.start - 6, mark.at + 4, mark.text, fill=FAINT, text_anchor="end")
+    for mark in times.marks():
+        yield svg.line(mark.at, bottom, mark.at, bottom + 4, stroke=FAINT)
+        yield svg.label(mark.at, bottom + 17, mark.text, fill=FAINT, text_anchor="middle", font_size=11)
+
+
+def _usual_over_time(runs: Sequence[PastRun]) -> Iterator[_Usual]:
+    """Yield what was usual at some times, from the runs that had ended by then."""
+    step = max(len(runs) // STEPS, 1)
+    for end in range(step, len(runs) + step, step):
+        known = runs[max(min(end, len(runs)) - 150, 0) : min(end, len(runs))]
+        at = known[-1].ended_at
+        sample = sample_of(known, at)
+        if sample is not None:
+            yield _Usual(at, usual_durations(sample))
+
+
+def _band(usual: Sequence[_Usual], times: TimeAxis, axis: DurationAxis) -> Iterator[str]:
+    if len(usual) < 2:  # noqa: PLR2004 - a line needs two points
+        return
+    upper = [_point(times.at(item.at), axis.at(item.usual.high)) for item in usual]
+    lower = [_point(times.at(item.at), axis.at(item.usual.low)) for item in reversed(usual)]
+    median = [_point(times.at(item.at), axis.at(item.usual.median)) for item in usual]
+    yield svg.path(f"M{'L'.join([*upper, *lower])}Z", fill=BAND)
+    yield svg.path(f"M{'L'.join(median)}", stroke=MEDIAN, stroke_width=1.5)
+
+
+def _signs(runs: Sequence[PastRun], times: TimeAxis, axis: DurationAxis) -> Iterator[str]:
+    """Yield one path an outcome: thousands of runs make a small file."""
+    for outcome, colour in OUTCOMES.items():
+        points = [(times.at(run.ended_at), axis.at(run.duration)) for run in runs if run.outcome is outcome]
+        if points:
+            yield _sign(outcome, points, colour)
+
+
+def _sign(outcome: Outcome, points: Sequence[tuple[float, float]], colour: str) -> str:
+    match outcome:
+        case Outcome.COMPLETED:
+            dots = "".join(f"M{_point(x, y)}h0" for x, y in points)
+            return svg.path(dots, stroke=colour, stroke_width=4, stroke_linecap="round", stroke_opacity="0.6")
+        case Outcome.FAILED:
+            crosses = "".join(f"M{_point(x - 4, y - 4)}l8 8m0-8l-8 8" for x, y in points)
+            return svg.path(crosses, stroke=colour, stroke_width=2)
+        case Outcome.STOPPED:
+            circles = "".join(f"M{_point(x - 3, y)}a3 3 0 1 0 6 0a3 3 0 1 0-6 0" for x, y in points)
+            return svg.path(circles, stroke=colour, stroke_width=1.5)
+
+
+def _point(x: float, y: float) -> str:
+    return f"{svg.number(x)} {svg.number(y)}"
