@@ -12,7 +12,7 @@ from watcher.core.training.past_runs import Outcome
 from watcher.core.training.run import EndedRun
 from watcher.drawing import svg
 from watcher.drawing.axis import DurationAxis
-from watcher.drawing.looks import FAINT, GRID, INK, OTHER_STAGE, OUTCOMES, STAGES
+from watcher.drawing.palette import FAINT, GRID, INK, OTHER_STAGE, OUTCOMES, STAGES
 
 WIDTH = 880
 LEFT = 175

@@ -12,7 +12,7 @@ from watcher.core.training.durations import UsualDurations, usual_durations
 from watcher.core.training.past_runs import Outcome, PastRun, sample_of
 from watcher.drawing import svg
 from watcher.drawing.axis import DurationAxis, TimeAxis
-from watcher.drawing.looks import BAND, FAINT, GRID, INK, MEDIAN, OUTCOMES
+from watcher.drawing.palette import BAND, FAINT, GRID, INK, MEDIAN, OUTCOMES
 
 WIDTH = 880
 LEFT = 70

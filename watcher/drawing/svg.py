@@ -1,6 +1,6 @@
 """Elements of SVG 1.1 as text; every text from outside is escaped here.
 
-Looks are attributes of elements, not CSS: a page with a strict Content-Security-Policy can hold the picture.
+Colours are attributes of elements, not CSS: a page with a strict Content-Security-Policy can hold the picture.
 """
 
 from __future__ import annotations
@@ -29,24 +29,24 @@ def document(width: float, height: float, title: str, parts: Iterable[str]) -> s
     return "\n".join((head, f"<title>{safe(title)}</title>", ground, *parts, "</svg>")) + "\n"
 
 
-def rectangle(x: float, y: float, width: float, height: float, **looks: Attribute) -> str:
+def rectangle(x: float, y: float, width: float, height: float, **paint: Attribute) -> str:
     """Return a rectangle; its width may be 0."""
-    return _element("rect", {"x": x, "y": y, "width": max(width, 0), "height": height, **looks})
+    return _element("rect", {"x": x, "y": y, "width": max(width, 0), "height": height, **paint})
 
 
-def line(x1: float, y1: float, x2: float, y2: float, **looks: Attribute) -> str:
+def line(x1: float, y1: float, x2: float, y2: float, **paint: Attribute) -> str:
     """Return a line."""
-    return _element("line", {"x1": x1, "y1": y1, "x2": x2, "y2": y2, **looks})
+    return _element("line", {"x1": x1, "y1": y1, "x2": x2, "y2": y2, **paint})
 
 
-def path(steps: str, **looks: Attribute) -> str:
+def path(steps: str, **paint: Attribute) -> str:
     """Return a path; ``steps`` are commands with numbers."""
-    return _element("path", {"d": steps, "fill": "none", **looks})
+    return _element("path", {"d": steps, "fill": "none", **paint})
 
 
-def label(x: float, y: float, content: str, **looks: Attribute) -> str:
+def label(x: float, y: float, content: str, **paint: Attribute) -> str:
     """Return a text; ``text_anchor`` says which part of it is at ``x``."""
-    return _element("text", {"x": x, "y": y, **looks}, safe(content))
+    return _element("text", {"x": x, "y": y, **paint}, safe(content))
 
 
 def safe(content: str) -> str:

@@ -1,4 +1,4 @@
-"""Colours and signs: each differs in lightness or shape too, for readers who see no colours."""
+"""Colours, which differ in lightness, for readers who see no others; outcomes have signs too."""
 
 from __future__ import annotations
 
