@@ -164,3 +164,9 @@ def test_a_fast_run_is_plain_information_with_a_guess() -> None:
 def test_a_fast_run_without_a_start_claims_no_duration() -> None:
     event = sample_event(**(COMPLETED | {"kind": Kind.FAST, "run": None}), comparison=plain_success())
     assert facts_of(event) == ["Data may be missing (a guess): check the data set"]
+
+
+@pytest.mark.parametrize("wait", [minutes(0), minutes(1), minutes(50)])
+def test_what_may_be_stuck_lasts_until_the_poll_that_still_showed_it(wait: timedelta) -> None:
+    event = sample_event(**(STUCK | {"after": ENDED - wait}), stuck=stuck_facts(usual=None))
+    assert facts_of(event)[0] == "learning for 2 h 40 min"
