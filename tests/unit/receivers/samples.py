@@ -574,7 +574,7 @@ hostile_settings = st.builds(SettingChange, option=hostile_text, old=hostile_jso
 hostile_comparisons = st.builds(
     third_failure,
     failures=st.integers(0, 30),
-    last_good=st.none() | hostile_text.map(lambda text: OtherVersion(version=text, ended=LAST_GOOD.ended)),
+    last_good=st.none() | st.builds(OtherVersion, version=hostile_text, ended=st.sampled_from([LAST_GOOD.ended, None])),
     compared_with=st.none() | hostile_text,
     changes=st.lists(hostile_settings, max_size=5).map(tuple),
     usual=st.none() | st.builds(usual_facts, runs=st.integers(0, 50), whole_account=st.booleans()),

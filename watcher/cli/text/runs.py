@@ -61,7 +61,8 @@ def expected_sentence(expected: ExpectedEnd, times: LocalTimes) -> str:
 def differences_lines(found: Differences, times: LocalTimes) -> Iterator[tuple[str, str]]:
     """Yield the last good version, and each setting that differs from it."""
     last = found.last_good
-    yield "last good", f"{last.version}, completed {age_text(times.now - last.ended.middle)}"
+    age = "" if last.ended is None else f", completed {age_text(times.now - last.ended.middle)}"
+    yield "last good", f"{last.version}{age}"
     if found.changes is None:
         yield "changed", "not known: the record of one of both has no hpConfig"
     elif not found.changes:

@@ -84,19 +84,22 @@ def _failures(facts: Comparison, words: Words) -> TextLine:
 
 def _last_good(facts: Comparison, now: datetime, words: Words) -> TextLine:
     last = facts.last_good
+    if last is not None and not (age := _age(last, now, words)):
+        return words.say(Phrase.LAST_GOOD_VERSION, version=code(last.version))
     if last is not None:
-        return words.say(Phrase.LAST_GOOD, version=code(last.version), age=_age(last, now, words))
+        return words.say(Phrase.LAST_GOOD, version=code(last.version), age=age)
     return words.say(Phrase.NO_GOOD) if facts.failures > 1 else ()
 
 
 def _age(last: OtherVersion, now: datetime, words: Words) -> str:
-    return words.age((now - last.ended.middle).total_seconds())
+    return "" if last.ended is None else words.age((now - last.ended.middle).total_seconds())
 
 
 def last_good_ago(event: Event, words: Words) -> str:
     """Write how long ago the last version completed; empty where that is not known."""
     last = None if event.comparison is None else event.comparison.last_good
-    return "" if last is None else words.text(Phrase.AGO, age=_age(last, event.before, words))
+    age = "" if last is None else _age(last, event.before, words)
+    return words.text(Phrase.AGO, age=age) if age else ""
 
 
 def cause_line(event: Event, words: Words) -> TextLine:
@@ -142,9 +145,8 @@ def success_facts(event: Event, words: Words, *, whole: bool) -> Iterator[TextLi
 
 
 def _previous_good(facts: Comparison, now: datetime, words: Words) -> TextLine:
-    if facts.last_good is None:
-        return ()
-    return words.say(Phrase.PREVIOUS_GOOD_AGE, age=_age(facts.last_good, now, words))
+    age = "" if facts.last_good is None else _age(facts.last_good, now, words)
+    return words.say(Phrase.PREVIOUS_GOOD_AGE, age=age) if age else ()
 
 
 def took(event: Event, words: Words) -> TextLine:

@@ -19,6 +19,7 @@ ENGLISH_COMPARISON: Final[Mapping[Phrase, str]] = MappingProxyType(
         Phrase.FIRST_SUCCESS: "1st success after {count} failures",
         Phrase.FIRST_SUCCESS_ONE: "1st success after 1 failure",
         Phrase.LAST_GOOD: "last good version {version}, {age} ago",
+        Phrase.LAST_GOOD_VERSION: "last good version {version}",
         Phrase.NO_GOOD: "no good version known",
         Phrase.PREVIOUS_GOOD_AGE: "the last good version was {age} old",
         Phrase.AGO: "{age} ago",

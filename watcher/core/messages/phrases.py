@@ -138,6 +138,7 @@ class Phrase(StrEnum):
     FIRST_SUCCESS = auto()
     FIRST_SUCCESS_ONE = auto()
     LAST_GOOD = auto()
+    LAST_GOOD_VERSION = auto()
     NO_GOOD = auto()
     PREVIOUS_GOOD_AGE = auto()
     AGO = auto()

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from watcher.core.timestamps import from_text, to_text
 from watcher.core.training.current_run import Bounds
@@ -57,7 +57,8 @@ class OtherVersion:
     """An earlier version of the service and type."""
 
     version: str
-    ended: Bounds
+    ended: Bounds | None
+    """``None`` for a version that the first poll found completed: AiTEMS gives no time of an end."""
 
 
 class Pace(StrEnum):
@@ -119,14 +120,17 @@ class StuckFacts:
     """The time of the first event that said so; ``None`` for that event itself."""
 
 
+MOST_CHANGES: Final = 100
+"""More options than AiTEMS has; an object from elsewhere must not make an event large."""
+
+
 def setting_changes(old: Mapping[str, object], new: Mapping[str, object]) -> tuple[SettingChange, ...]:
     """Return the options of two ``hpConfig`` objects that differ, by name; a number and its text are the same."""
     before, after = dict(_options(old)), dict(_options(new))
     names = sorted(before.keys() | after.keys())
+    changed = [name for name in names if _comparable(before.get(name)) != _comparable(after.get(name))]
     return tuple(
-        SettingChange(option=name, old=before.get(name), new=after.get(name))
-        for name in names
-        if _comparable(before.get(name)) != _comparable(after.get(name))
+        SettingChange(option=name, old=before.get(name), new=after.get(name)) for name in changed[:MOST_CHANGES]
     )
 
 
@@ -165,7 +169,7 @@ def comparison_json(facts: Comparison) -> dict[str, object]:
         "pace": facts.pace.value,
         "failures": facts.failures,
         "successes": facts.successes,
-        "last_good": None if last is None else {"version": last.version, **_bounds_json(last.ended)},
+        "last_good": None if last is None else _version_json(last),
         "compared_with": facts.compared_with,
         "changes": [{"option": item.option, "old": item.old, "new": item.new} for item in facts.changes],
     }
@@ -182,7 +186,7 @@ def read_comparison(data: Mapping[str, Any] | None) -> Comparison | None:
         pace=Pace(data["pace"]),
         failures=data["failures"],
         successes=data["successes"],
-        last_good=None if last is None else OtherVersion(version=last["version"], ended=_read_bounds(last)),
+        last_good=None if last is None else _read_version(last),
         compared_with=data["compared_with"],
         changes=tuple(SettingChange(**item) for item in data["changes"]),
     )
@@ -248,6 +252,15 @@ def _read_usual(data: Mapping[str, Any] | None) -> UsualFacts | None:
         level_since=None if data["level_since"] is None else from_text(data["level_since"]),
         whole_account=data["whole_account"],
     )
+
+
+def _version_json(other: OtherVersion) -> dict[str, object]:
+    ended = {"after": None, "before": None} if other.ended is None else _bounds_json(other.ended)
+    return {"version": other.version, **ended}
+
+
+def _read_version(data: Mapping[str, Any]) -> OtherVersion:
+    return OtherVersion(version=data["version"], ended=None if data["after"] is None else _read_bounds(data))
 
 
 def _bounds_json(bounds: Bounds) -> dict[str, object]:

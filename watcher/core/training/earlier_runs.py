@@ -42,7 +42,8 @@ class KnownVersion:
     """A version whose run has ended."""
 
     version: str
-    ended: Bounds
+    ended: Bounds | None
+    """``None`` where the first poll found it as ended."""
     config: Mapping[str, object] | None
     """Its ``hpConfig``; ``None`` where it is not known any more."""
 

@@ -69,23 +69,22 @@ def _last(connection: Connection, keys: Mapping[str, object], outcome: Outcome) 
 
 
 def _found_completed(connection: Connection, group: RunGroup) -> KnownVersion | None:
-    """Return the newest version that the first poll found as completed; it has no run, and its creation stands for it.
+    """Return the version created last of those that the first poll found as completed; it has no run.
 
     Only a service that has completed no run since then is asked for it.
     """
     rows = connection.execute(_COMPLETED, {"account": group.account, "service": group.service})
-    found = [known for row in rows if (known := _found_version(row, group.type)) is not None]
-    return max(found, key=lambda known: known.ended.before, default=None)
+    found = [item for row in rows if (item := _found_version(row, group.type)) is not None]
+    return max(found, key=lambda item: item[0], default=(None, None))[1]
 
 
-def _found_version(row: Row[Any, Any, Any], train_type: str) -> KnownVersion | None:
+def _found_version(row: Row[Any, Any], train_type: str) -> tuple[datetime, KnownVersion] | None:
     ref, record = TrainingRef.from_subject(row.subject), json.loads(row.record)
+    # The date names no zone, so it only compares versions.
     created = read_date(record.get("createdDate"), UTC)
     if ref.type != train_type or created is None:
         return None
-    # The date names no zone, so it may seem to lie ahead.
-    time = min(created, from_text(row.first_seen_at))
-    return KnownVersion(version=ref.version, ended=Bounds(after=time, before=time), config=_config(record))
+    return created, KnownVersion(version=ref.version, ended=None, config=_config(record))
 
 
 def _config(record: Mapping[str, object]) -> Mapping[str, object] | None:
@@ -96,7 +95,7 @@ def _config(record: Mapping[str, object]) -> Mapping[str, object] | None:
 def _count_since(
     connection: Connection, keys: Mapping[str, object], outcome: Outcome, last: KnownVersion | None
 ) -> int:
-    since = "" if last is None else to_text(last.ended.before)
+    since = "" if last is None or last.ended is None else to_text(last.ended.before)
     return connection.execute(_COUNT, {**keys, "outcome": outcome.value, "since": since}).scalar_one()
 
 
@@ -145,7 +144,7 @@ _LAST = (
     .order_by(_run.c.ended_before.desc())
     .limit(1)
 )
-_COMPLETED = select(_training.c.subject, _training.c.record, _training.c.first_seen_at).where(
+_COMPLETED = select(_training.c.subject, _training.c.record).where(
     _training.c.status == Status.COMPLETED.value,
     _training.c.gone.is_(False),
     _training.c.account == bindparam("account"),

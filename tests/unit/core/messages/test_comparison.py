@@ -130,6 +130,10 @@ def test_a_run_without_a_known_start_claims_no_duration() -> None:
         ({"failures": 2}, "2nd failure in a row · last good version maqkk9zzzzz, 2 days ago"),
         ({"failures": 11}, "11th failure in a row · last good version maqkk9zzzzz, 2 days ago"),
         ({"failures": 22, "last_good": None}, "22nd failure in a row · no good version known"),
+        (
+            {"failures": 2, "last_good": OtherVersion(version="v0", ended=None)},
+            "2nd failure in a row · last good version v0",
+        ),
         ({"failures": 1, "successes": 1}, "1st failure after 1 good run · last good version maqkk9zzzzz, 2 days ago"),
         ({"failures": 1}, "Last good version maqkk9zzzzz, 2 days ago"),
     ],
