@@ -96,7 +96,8 @@ def _run_facts(page: TrainingPage, times: LocalTimes) -> Iterator[tuple[str, str
     config = page.training.snapshot.record.get("hpConfig")
     if isinstance(config, Mapping):
         yield "hpConfig", json.dumps(config, ensure_ascii=False)
-    if page.differences is not None:
+    # The comparison of a run that has ended names the same version and settings.
+    if page.differences is not None and (page.current_run is not None or not any(_latest_comparison(page, times))):
         yield from differences_lines(page.differences, times)
 
 

@@ -10,10 +10,10 @@ from datetime import UTC, timedelta
 import pytest
 
 from tests.support.runs import DAY, FIRST_END, ended_run
-from tests.unit.reports.facts import EVIL, STEERING, plain_screen, snapshot
+from tests.unit.reports.facts import EVIL, STEERING, event, plain_screen, snapshot
 from watcher.cli.text.times import LocalTimes
 from watcher.cli.text.training_page import show_training
-from watcher.core.training.comparison import UsualFacts
+from watcher.core.training.comparison import Comparison, OtherVersion, UsualFacts
 from watcher.core.training.current_run import Bounds, CurrentRun, RunStart, Stage
 from watcher.core.training.expected_end import EndReason, EndTimes, ExpectedEnd
 from watcher.core.training.past_runs import Outcome
@@ -22,6 +22,7 @@ from watcher.reports.progress import Progress
 from watcher.reports.runs import differences
 from watcher.reports.status import KnownTraining
 from watcher.reports.training_page import TrainingPage
+from watcher.store.views import EventHistory
 
 NOW = FIRST_END + DAY
 GOOD = ended_run(0)
@@ -120,6 +121,18 @@ def test_a_run_that_has_ended_has_its_stages_with_bounds_and_durations(run: Ende
     (document,) = json.loads(json.dumps(whole.as_json()))["runs"]
     assert document["seconds"] == (3000.0 if run.stages else None)
     assert [item["status"] for item in document["stages"]] == [stage.status for stage in run.stages]
+
+
+@pytest.mark.parametrize(("running", "lines"), [(False, 0), (True, 1)])
+def test_the_settings_are_not_named_twice(lines: int, *, running: bool) -> None:
+    failure = event(comparison=Comparison(failures=1, last_good=OtherVersion(version="v0", ended=GOOD.ended)))
+    history = EventHistory(event=failure, routed_at=NOW, route=None, delivery_outcomes=())
+    started = CurrentRun(start=None, stages=(Stage(status="learning", entered=None),))
+    progress = Progress(run=started, usual=None, expected=None) if running else None
+    found = differences({}, GOOD, {})
+    text = shown(page(progress=progress, differences=found, events=(history,)))
+    assert line(text, "compared")
+    assert text.count("last good v0, completed") == lines
 
 
 def test_hostile_settings_and_statuses_cannot_control_a_terminal() -> None:
