@@ -12,15 +12,30 @@ from typing import TextIO
 def written_file(path: Path) -> Iterator[TextIO]:
     """Open a file for writing, in UTF-8 and under another name until the block has ended well.
 
+    A pipe or a device, such as ``/dev/stdout``, is written to directly.
+
     Raises:
         OperationRefusedError: it cannot be written.
     """
     from watcher.operations.errors import OperationRefusedError
 
-    unfinished = path.with_name(f"{path.name}.part")
+    is_special = path.exists() and not path.is_file() and not path.is_dir()
+    target = path if is_special else path.with_name(f"{path.name}.part")
     try:
-        with unfinished.open("w", encoding="utf-8", errors="replace", newline="") as stream:
+        with target.open("w", encoding="utf-8", errors="replace", newline="") as stream:
             yield stream
-        unfinished.replace(path)
+        if not is_special:
+            target.replace(path)
     except OSError as error:
+        _remove_unfinished(target, is_special=is_special)
+        if isinstance(error, BrokenPipeError):
+            raise
         raise OperationRefusedError(f"cannot write {path}: {error.strerror}") from error
+    except BaseException:
+        _remove_unfinished(target, is_special=is_special)
+        raise
+
+
+def _remove_unfinished(target: Path, *, is_special: bool) -> None:
+    if not is_special and target.is_file():
+        target.unlink()
