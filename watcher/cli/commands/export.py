@@ -68,11 +68,12 @@ def export(
     output: OutputOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Write trainings, runs, events or deliveries as CSV or JSON Lines.
+    """Export trainings, runs, events or deliveries.
 
-    Rows come in a fixed order, the oldest first; trainings by name. Times are RFC 3339 in UTC. A text in CSV that a
-    spreadsheet would run as a formula begins with an apostrophe. Memory stays the same for any number of rows. A file
-    appears under its name once it is complete. Reads the store beside a running daemon, and needs no secret.
+    As CSV or JSON Lines. Rows come in a fixed order, the oldest first; trainings by name. Times are RFC 3339 in UTC.
+    A text in CSV that a spreadsheet would run as a formula begins with an apostrophe. Memory stays the same for any
+    number of rows. A file appears under its name once it is complete. Reads the store beside a running daemon, and
+    needs no secret.
     """
     period = None if since is None else duration(since, "--since")
     with plain_errors():
