@@ -24,6 +24,7 @@ from watcher.metrics import Metrics
 from watcher.scheduler import Scheduler
 from watcher.store.deliveries import Deliveries
 from watcher.store.outbox import Outbox
+from watcher.store.polls import PollStore
 from watcher.store.sqlite.daemon_thread import DaemonThreadExecutor
 from watcher.store.sqlite.database import Database, Opening, open_database
 from watcher.systemd import Systemd
@@ -39,6 +40,7 @@ from watcher.wiring.secret_handlers import secret_handlers
 from watcher.wiring.status_line import first_round, status_line
 from watcher.wiring.supervisor import Stage, Supervisor
 from watcher.wiring.systemd_notifier import SystemdNotifier
+from watcher.wiring.wait_handler import wait_handlers
 
 __all__ = ["Daemon", "Runtime", "make_api", "make_receiver", "open_daemon"]
 
@@ -214,6 +216,7 @@ class Daemon:
             "reload": self._reload,
             **delivery_handlers(self.database, workers.receivers, self.clock, workers.wake_one),
             **silence_handlers(self.database, self.clock),
+            **wait_handlers(self.poller, PollStore(self.database), self.clock),
             **secret_handlers(self._runtime, self._budgets, lambda: self.reloader.config),
         }
 

@@ -151,6 +151,12 @@ def _plot(app: typer.Typer) -> None:
     app.command("plot", epilog=plot.END)(plot.plot)
 
 
+def _wait(app: typer.Typer) -> None:
+    from watcher.cli.commands import wait
+
+    app.command("wait", epilog=wait.END, cls=wait.WaitCommand)(wait.wait)
+
+
 def _route(app: typer.Typer) -> None:
     from watcher.cli.commands import route
 
@@ -225,6 +231,7 @@ COMMANDS: Final[Mapping[str, Callable[[typer.Typer], None]]] = MappingProxyType(
         "stats": _stats,
         "export": _export,
         "plot": _plot,
+        "wait": _wait,
         "route": _route,
         "deliveries": _deliveries,
         "silence": _silence,

@@ -51,7 +51,12 @@ def help_end(*examples: str, statuses: Mapping[ExitStatus, str]) -> str:
         statuses: the exit statuses besides ``USAGE``; an empty text stands for the usual meaning.
     """
     meanings = {**statuses, ExitStatus.USAGE: ""}
-    lines = (f"  {status:<3} {meanings[status] or MEANINGS[status]}" for status in sorted(meanings))
+    return help_end_of(*examples, meanings={int(key): text or MEANINGS[key] for key, text in meanings.items()})
+
+
+def help_end_of(*examples: str, meanings: Mapping[int, str]) -> str:
+    """Return the end of the help of a command whose exit statuses are its own, each with its meaning."""
+    lines = (f"  {status:<3} {meanings[status]}" for status in sorted(meanings))
     # A line with \b alone prevents the formatter from joining the lines of the paragraph.
     return "\n\n".join(
         (

@@ -45,7 +45,7 @@ def request(
     line = request_line(Request(command=command, arguments=arguments, progress=on_progress is not None))
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(timeout_seconds)
-        _connect(connection, path)
+        connect(connection, path)
         try:
             connection.sendall(line)
             with connection.makefile("rb") as lines:
@@ -56,7 +56,13 @@ def request(
             raise ControlError(f"the connection to the daemon was lost: {error.strerror}; see its log") from error
 
 
-def _connect(connection: socket.socket, path: Path) -> None:
+def connect(connection: socket.socket, path: Path) -> None:
+    """Connect to the daemon at ``path``.
+
+    Raises:
+        NoDaemonError: no daemon listens there.
+        ControlError: it cannot be reached.
+    """
     try:
         with address_of(path) as address:
             connection.connect(address)

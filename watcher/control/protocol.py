@@ -14,7 +14,7 @@ Handler = Callable[[Mapping[str, object]], Awaitable[Mapping[str, object]]]
 """Serves one command: takes its arguments and returns the answer; raises ``ControlError`` to refuse."""
 
 Report = Callable[[Mapping[str, object]], None]
-"""Sends one line of progress."""
+"""Sends one line of progress; raises ``ControlError`` once the command has ended."""
 
 MAX_REQUEST_BYTES: Final = 16_777_216
 """Enough for the text of a configuration with 100,000 watches that have names."""
@@ -31,6 +31,10 @@ class ControlError(Exception):
 
 class SetupRefusedError(ControlError):
     """The daemon refused the request, because a secret cannot be read or a setting cannot be used."""
+
+
+class ConnectionLostError(ControlError):
+    """The connection ended before the answer: the daemon stops, or died."""
 
 
 class NoDaemonError(Exception):

@@ -147,6 +147,8 @@ class ControlServer:
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
         def report(progress: Mapping[str, object]) -> None:
+            if writer.is_closing():
+                raise ControlError("the command has ended")
             writer.write(progress_line(progress))
 
         try:

@@ -29,6 +29,8 @@ class Cadence:
     idle_interval: timedelta
     adapts: bool = False
     """Whether polls are more frequent where an end is likely, and rarer elsewhere: ``interval`` on average."""
+    longest_after_failures: timedelta | None = None
+    """The longest interval after failed polls; ``None`` for the idle one."""
 
     @property
     def longest(self) -> timedelta:
@@ -62,9 +64,10 @@ def interval_for(cadence: Cadence, snapshots: Iterable[Snapshot], now: datetime)
 
 
 def interval_after(cadence: Cadence, failures: int) -> timedelta:
-    """Return the interval after consecutive failed polls: the fast one, then doubled up to the idle one."""
+    """Return the interval after consecutive failed polls: the fast one, then doubled up to the longest."""
     doublings = min(max(failures - FAILURES_BEFORE_BACKOFF, 0), MAX_DOUBLINGS)
-    return max(min(cadence.interval * (1 << doublings), cadence.idle_interval), cadence.interval)
+    longest = cadence.longest_after_failures or cadence.idle_interval
+    return max(min(cadence.interval * (1 << doublings), longest), cadence.interval)
 
 
 def next_start(started: float, finished: float, interval: timedelta, unit: float) -> float:

@@ -8,8 +8,9 @@ A crash loses such notes, which widens the bounds of the next change.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
 from dataclasses import replace
 
 from watcher.core.batch import Batch, IncidentRow
@@ -38,6 +39,7 @@ class PollCache:
         """The descriptions of the deviations that were logged already."""
         self.changed = Wake()
         """Ends a wait when the next flush may have something to write."""
+        self._listeners: set[Wake] = set()
         self._unwritten_trainings: set[TrainingRef] = set()
         self._unwritten_polls: set[str] = set()
         # The store counts the revisions of a snapshot. Two writes at a time would start from the same revision.
@@ -110,6 +112,16 @@ class PollCache:
             incident_row.incident for incident_row in self._incident_rows.values() if incident_row.incident is not None
         ]
 
+    @contextmanager
+    def listening(self) -> Iterator[Wake]:
+        """Give a wait that ends with each result of a poll, while the block runs."""
+        listener = Wake()
+        self._listeners.add(listener)
+        try:
+            yield listener
+        finally:
+            self._listeners.discard(listener)
+
     async def commit(self, batch: Batch) -> None:
         """Write a batch now, and adopt it when the write has succeeded.
 
@@ -146,6 +158,8 @@ class PollCache:
             self._polls[state.key] = state
             if (ref := _training_of(state.key)) is not None:
                 self._viewed.setdefault(ref.service_ref, set()).add(ref)
+        for listener in self._listeners:
+            listener.tick()
 
     def note(self, snapshots: Iterable[Snapshot], polls: Iterable[PollState]) -> None:
         """Adopt snapshots and poll states now; the next flush writes them."""

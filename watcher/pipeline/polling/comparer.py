@@ -57,7 +57,7 @@ class RunComparer:
         return [self._complete(item, groups) for item in decisions]
 
     def _complete(self, decision: Decision, groups: Mapping[RunGroup, _Group]) -> Decision:
-        group = groups.get(_group_of(decision.snapshot)) if _needs_runs(decision) else None
+        group = groups.get(group_of(decision.snapshot)) if _needs_runs(decision) else None
         if group is None:
             return decision
         if decision.event is not None and decision.ended_run is not None:
@@ -109,7 +109,7 @@ def _wanted(decisions: Iterable[Decision]) -> dict[RunGroup, Collection[str]]:
     wanted: dict[RunGroup, Collection[str]] = {}
     for decision in decisions:
         if _needs_runs(decision):
-            group = _group_of(decision.snapshot)
+            group = group_of(decision.snapshot)
             wanted[group] = {*wanted.get(group, ()), *_stages_of(decision)}
     return wanted
 
@@ -128,7 +128,8 @@ def _stages_of(decision: Decision) -> set[str]:
     return present | left
 
 
-def _group_of(snapshot: Snapshot) -> RunGroup:
+def group_of(snapshot: Snapshot) -> RunGroup:
+    """Return the group of runs that a training's run resembles."""
     ref = snapshot.ref
     return RunGroup(ref.account, ref.service, ref.type, hpo_of(snapshot.record))
 

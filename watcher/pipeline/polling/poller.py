@@ -149,6 +149,20 @@ class Poller:
         states = (self.cache.poll(target.poll.key) for target in self._targets)
         return [state for state in states if state.failures]
 
+    def polls(self) -> list[Poll]:
+        """Return the polls of the present configuration, and those of the services that were found."""
+        return [target.poll for target in self._targets]
+
+    def poll(self, key: str) -> Poll | None:
+        """Return the poll with this key, if there is one at present."""
+        target = self._targets.get(key)
+        return None if target is None else target.poll
+
+    def bring_forward(self, poll: Poll) -> None:
+        """Start a poll now that is due later, unless it fails: then it waits its time."""
+        if not self.cache.poll(poll.key).failures:
+            self._targets.bring_forward([poll.key], self._clock.monotonic())
+
     def pause(self) -> None:
         """Start no more polls until ``resume``, as their results could not be recorded."""
         self._paused = True

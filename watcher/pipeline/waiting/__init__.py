@@ -1,0 +1,1 @@
+"""Waiting for the end of one training, on top of the polls of a poller."""

@@ -1,0 +1,43 @@
+"""The control socket's handler for ``wait``: the daemon polls the training anyway and reports each change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from watcher.clock import Clock
+from watcher.control.protocol import ControlError, Handler, Report, ReportingHandler
+from watcher.core.training.waiting import WaitOutcome, WaitTarget
+from watcher.pipeline.polling.poller import Poller
+from watcher.pipeline.ports import PollingStore
+from watcher.pipeline.waiting.estimates import Estimates
+from watcher.pipeline.waiting.waiter import Waiter
+from watcher.reports.wait_request import AmbiguousServiceError, WaitRequest, service_called
+from watcher.reports.waiting import wait_json
+
+WAIT = "wait"
+
+
+def wait_handlers(poller: Poller, poll_store: PollingStore, clock: Clock) -> dict[str, Handler]:
+    """Return the handler, by command.
+
+    Args:
+        poller: the daemon's.
+        poll_store: has the recorded runs.
+        clock: the machine's clocks.
+    """
+
+    async def wait(arguments: Mapping[str, object], report: Report) -> Mapping[str, object]:
+        request = WaitRequest.from_json(arguments)
+        try:
+            service = service_called(request, poller.polls())
+        except AmbiguousServiceError as error:
+            raise ControlError(f"{error}") from None
+        if service is None:
+            return {"outcome": WaitOutcome.NOT_WATCHED.value}
+        target = WaitTarget(service=service, type=request.type, version=request.version, after=request.after)
+        waiter = Waiter(poller, Estimates(poll_store, clock), clock)
+        end = await waiter.wait(target, lambda latest: report(wait_json(latest)), was_in_progress=request.in_progress)
+        outcome = end.progress.outcome
+        return {"outcome": None if outcome is None else outcome.value, "report": wait_json(end)}
+
+    return {WAIT: ReportingHandler(wait)}
