@@ -14,7 +14,7 @@ Handler = Callable[[Mapping[str, object]], Awaitable[Mapping[str, object]]]
 """Serves one command: takes its arguments and returns the answer; raises ``ControlError`` to refuse."""
 
 Report = Callable[[Mapping[str, object]], None]
-"""Sends one line of progress; raises ``ControlError`` once the command has ended."""
+"""Sends one line of progress."""
 
 MAX_REQUEST_BYTES: Final = 16_777_216
 """Enough for the text of a configuration with 100,000 watches that have names."""

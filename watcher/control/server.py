@@ -7,7 +7,8 @@ import errno
 import os
 import socket
 import stat
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -147,14 +148,14 @@ class ControlServer:
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
         def report(progress: Mapping[str, object]) -> None:
-            if writer.is_closing():
-                raise ControlError("the command has ended")
             writer.write(progress_line(progress))
 
         try:
             async with asyncio.timeout(LINE_SECONDS):
                 request = read_request(await _line(reader))
-            return answer_line(await self._handle(request, report if request.progress else no_report))
+            if not request.progress:
+                return answer_line(await self._handle(request, no_report))
+            return answer_line(await _unless_closed(reader, self._handle(request, report)))
         except ControlError as error:
             return refusal_line(error)
 
@@ -173,6 +174,34 @@ class ControlServer:
         except Exception:
             log.exception("control.crashed", command=request.command)
             raise ControlError(f"{request.command} failed because of a fault in the daemon; see its log") from None
+
+
+async def _unless_closed(
+    reader: asyncio.StreamReader, work: Coroutine[object, object, Mapping[str, object]]
+) -> Mapping[str, object]:
+    """Finish work that may take hours, unless its command ends before.
+
+    Raises:
+        ControlError: the command has ended.
+    """
+    serving = asyncio.create_task(work)
+    closed = asyncio.create_task(_closed(reader))
+    try:
+        await asyncio.wait({serving, closed}, return_when=asyncio.FIRST_COMPLETED)
+        if serving.done():
+            return serving.result()
+        raise ControlError("the command has ended")
+    finally:
+        serving.cancel()
+        closed.cancel()
+        await asyncio.gather(serving, closed, return_exceptions=True)
+
+
+async def _closed(reader: asyncio.StreamReader) -> None:
+    """Wait until the other side closes the connection."""
+    with suppress(OSError):
+        while await reader.read(MAX_REQUEST_BYTES):
+            pass
 
 
 async def _line(reader: asyncio.StreamReader) -> bytes:

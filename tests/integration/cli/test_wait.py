@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,8 @@ import pytest
 from tests.integration.cli.support import Result, Run, runner
 from tests.support import daemon_in_process
 from tests.support.daemon_in_process import eventually, running
+from watcher.cli.text.wait import Report
+from watcher.cli.wait_view import WaitView
 from watcher.simulator import Fault, Simulator, serve
 
 SERVICE = "6wxgu1abcde"
@@ -30,7 +32,7 @@ class Place:
     run: Run
     beside: str
     base_url: str
-    stack: AsyncExitStack = field(default_factory=AsyncExitStack)
+    reports: list[Report]
 
     def set(self, version: str, status: str) -> None:
         self.api.set_training(SERVICE, "pop", version, status)
@@ -40,18 +42,21 @@ class Place:
         named = ("--config", self.folder / "config.toml") if config else ()
         return await asyncio.to_thread(self.run, "wait", *line.split(), *named)
 
-    async def wait_while(self, line: str, *changes: Callable[[], object]) -> Result:
-        """Run the command; make each change once the one before was polled twice."""
+    async def wait_while(self, line: str, *changes: tuple[str, Callable[[], object]]) -> Result:
+        """Run the command; make each change after a report with the status or the problem before it."""
+        self.reports.clear()
         waiting = asyncio.create_task(self.wait(line))
-        for change in changes:
-            await self.polled(3)
+        for known, change in changes:
+            await eventually(lambda known=known: waiting.done() or self._reported(known))  # type: ignore[misc]
+            self.reports.clear()
             change()
         return await waiting
 
-    async def polled(self, times: int) -> None:
-        """Wait for more requests."""
-        before = self.api.log.total
-        await eventually(lambda: self.api.log.total >= before + times)
+    def _reported(self, known: str) -> bool:
+        return any(
+            report["polled_at"] and known == (report["problem"] or {"cause": f"{report['status']}"})["cause"]
+            for report in self.reports
+        )
 
 
 @pytest.fixture
@@ -72,7 +77,15 @@ async def place(
         (tmp_path / "config.toml").write_text(text)
         if beside == "daemon":
             await stack.enter_async_context(running(tmp_path, text))
-        yield Place(api, text, tmp_path, runner(capsys), beside, simulator.base_url)
+        place = Place(api, text, tmp_path, runner(capsys), beside, simulator.base_url, [])
+
+        def note(view: WaitView, report: Report) -> None:
+            place.reports.append(report)
+            show(view, report)
+
+        show = WaitView.report
+        monkeypatch.setattr(WaitView, "report", note)
+        yield place
 
 
 @WITH_AND_WITHOUT
@@ -82,7 +95,7 @@ async def place(
     ids=["completed", "failed", "stopped"],
 )
 async def test_the_exit_status_says_how_the_training_ended(place: Place, last: str, status: int) -> None:
-    ended = await place.wait_while(f"{SERVICE} pop v1", lambda: place.set("v1", last))
+    ended = await place.wait_while(f"{SERVICE} pop v1", ("learning", lambda: place.set("v1", last)))
     assert ended.status == status, ended
     assert f"{SERVICE} pop v1: learning" in ended.out
 
@@ -95,7 +108,7 @@ async def test_a_wait_that_takes_too_long_ends_with_2(place: Place) -> None:
 
 @WITH_AND_WITHOUT
 async def test_a_key_that_aitems_rejects_ends_it_with_3_and_the_remedy(place: Place) -> None:
-    place.api.add_fault(Fault(kind="401", service=None))
+    place.api.add_fault(Fault(kind="401"))
     ended = await place.wait(f"{SERVICE} pop v1")
     assert ended.status == 3, ended
     assert "cannot poll: key: HTTP 401" in ended.err
@@ -114,8 +127,8 @@ async def test_after_waits_for_the_next_version_and_for_its_end(place: Place) ->
     place.set("v1", "completed")
     ended = await place.wait_while(
         f"{SERVICE} pop latest --after v1 --json",
-        lambda: place.set("v2", "requesting"),
-        lambda: place.set("v2", "completed"),
+        ("None", lambda: place.set("v2", "requesting")),
+        ("requesting", lambda: place.set("v2", "completed")),
     )
     lines = [json.loads(line) for line in ended.out.splitlines() if line.startswith('{"event": "')]
     assert [(line["event"], line["version"], line["status"]) for line in lines if line["status"] != "learning"] == [
@@ -132,7 +145,12 @@ async def test_short_failures_are_said_once_and_end_nothing(place: Place) -> Non
     def fail() -> None:
         place.api.add_fault(Fault(kind="503", times=4))
 
-    ended = await place.wait_while(f"{SERVICE} pop v1", fail, lambda: place.set("v1", "completed"))
+    ended = await place.wait_while(
+        f"{SERVICE} pop v1",
+        ("learning", fail),
+        ("server-error", lambda: None),
+        ("learning", lambda: place.set("v1", "completed")),
+    )
     assert ended.status == 0, ended
     assert ended.err.count("cannot poll: server-error") == 1
     assert ended.err.count("polling succeeds again") == 1
@@ -159,10 +177,8 @@ async def test_wrong_usage_ends_with_3_and_never_with_the_status_of_a_timeout(pl
 
 
 @pytest.mark.parametrize("place", ["daemon"], indirect=True)
-async def test_beside_a_daemon_it_makes_no_request_of_its_own(
-    place: Place, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_beside_a_daemon_it_makes_no_request_of_its_own(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     # Without its keys it could make none.
     monkeypatch.delenv("NCP_ACCESS_KEY")
-    ended = await place.wait_while(f"{SERVICE} pop v1", lambda: place.set("v1", "completed"))
+    ended = await place.wait_while(f"{SERVICE} pop v1", ("learning", lambda: place.set("v1", "completed")))
     assert ended.status == 0, ended

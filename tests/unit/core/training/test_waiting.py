@@ -145,26 +145,26 @@ def test_a_version_that_does_not_exist_yet_is_waited_for() -> None:
 
 
 @pytest.mark.parametrize(
-    ("target", "state", "in_vain"),
+    ("target", "state", "outcome"),
     [
-        (NAMED, failed(Cause.KEY, 1), True),
-        (LATEST, failed(Cause.PERMISSION, 1), True),
-        (LATEST, failed(Cause.NOT_FOUND, 1), True),
+        (NAMED, failed(Cause.KEY, 1), WaitOutcome.CANNOT_POLL),
+        (LATEST, failed(Cause.PERMISSION, 1), WaitOutcome.CANNOT_POLL),
+        (LATEST, failed(Cause.NOT_FOUND, 1), WaitOutcome.CANNOT_POLL),
         # A replica of AiTEMS may not have a new training yet.
-        (NAMED, failed(Cause.NOT_FOUND, 1), False),
-        (NAMED, failed(Cause.NOT_FOUND, 2), True),
-        (NAMED, failed(Cause.KEY, 2, last_good=1), False),
-        (NAMED, failed(Cause.KEY, 3, last_good=1), True),
-        (NAMED, failed(Cause.SERVER, 99), False),
-        (NAMED, failed(Cause.DNS, 99, last_good=-1), False),
-        (NAMED, failed(Cause.QUOTA, 9), False),
+        (NAMED, failed(Cause.NOT_FOUND, 1), None),
+        (NAMED, failed(Cause.NOT_FOUND, 2), WaitOutcome.CANNOT_POLL),
+        (NAMED, failed(Cause.KEY, 2, last_good=1), None),
+        (NAMED, failed(Cause.KEY, 3, last_good=1), WaitOutcome.CANNOT_POLL),
+        (NAMED, failed(Cause.SERVER, 99), None),
+        (NAMED, failed(Cause.DNS, 99, last_good=-1), None),
+        (NAMED, failed(Cause.QUOTA, 9), None),
     ],
 )
 def test_only_failures_that_a_person_must_remedy_end_the_wait(
-    target: WaitTarget, state: PollState, in_vain: bool
+    target: WaitTarget, state: PollState, outcome: WaitOutcome | None
 ) -> None:
     progress = after(target, ([], state))
-    assert (progress.outcome is WaitOutcome.CANNOT_POLL) == in_vain
+    assert progress.outcome is outcome
     assert progress.problem is not None
 
 
