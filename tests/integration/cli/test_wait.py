@@ -14,6 +14,7 @@ import pytest
 from tests.integration.cli.support import Result, Run, runner
 from tests.support import daemon_in_process
 from tests.support.daemon_in_process import eventually, running
+from watcher.cli import wait_source
 from watcher.cli.text.wait import Report
 from watcher.cli.wait_view import WaitView
 from watcher.simulator import Fault, Simulator, serve
@@ -100,10 +101,46 @@ async def test_the_exit_status_says_how_the_training_ended(place: Place, last: s
     assert f"{SERVICE} pop v1: learning" in ended.out
 
 
-@WITH_AND_WITHOUT
 async def test_a_wait_that_takes_too_long_ends_with_2(place: Place) -> None:
-    ended = await place.wait(f"{SERVICE} pop v1 --timeout 1s")
+    ended = await place.wait(f"{SERVICE} pop v1 --timeout 300ms")
     assert (ended.status, "timed out after" in ended.out) == (2, True), ended
+
+
+async def test_beside_a_daemon_a_wait_makes_no_request_and_ends_at_its_time(place: Place) -> None:
+    async with running(place.folder, place.text.replace('interval = "200ms"', 'interval = "1h"')):
+        before = place.api.requests.total
+        ended = await place.wait(f"{SERVICE} pop v1 --timeout 300ms")
+        assert (ended.status, place.api.requests.total - before) == (2, 0), ended
+
+
+async def test_an_idle_service_is_polled_once_more_for_a_wait_and_not_after_its_idle_interval(place: Place) -> None:
+    place.set("v1", "completed")
+    text = place.text.replace('idle_interval = "200ms"', 'idle_interval = "1h"')
+    async with running(place.folder, text):
+        before = place.api.requests.total
+        await asyncio.sleep(0.3)
+        ended = await place.wait(f"{SERVICE} pop latest")
+        assert (ended.status, place.api.requests.total - before) == (0, 1), ended
+
+
+async def test_a_wait_goes_on_by_itself_when_its_daemon_ends(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wait_source, "RESTART_SECONDS", 0.1)
+    monkeypatch.setattr(wait_source, "RETRY_SECONDS", 0.1)
+    async with running(place.folder, place.text):
+        waiting = asyncio.create_task(place.wait(f"{SERVICE} pop latest --timeout 20s"))
+        await eventually(lambda: any(report["polled_at"] for report in place.reports))
+    place.set("v1", "ready")
+    ended = await waiting
+    assert (ended.status, "stopped" in ended.out) == (1, True), ended
+    assert "the daemon has not come back; polling without it" in ended.err
+
+
+async def test_a_daemon_that_watches_another_service_leaves_the_wait_to_the_command(place: Place) -> None:
+    place.api.set_training("another", "pop", "v1", "completed")
+    async with running(place.folder, place.text):
+        ended = await place.wait("another pop v1")
+    assert ended.status == 0, ended
+    assert "the daemon does not watch this training; polling without it" in ended.err
 
 
 @WITH_AND_WITHOUT
@@ -115,8 +152,16 @@ async def test_a_key_that_aitems_rejects_ends_it_with_3_and_the_remedy(place: Pl
     assert "Check that access_key and secret_key belong together" in ended.err
 
 
-@WITH_AND_WITHOUT
-@pytest.mark.parametrize("line", [f"{SERVICE} pop v9", f"{SERVICE} pop latest --after v9", "nosuch pop latest"])
+@pytest.mark.parametrize(
+    ("place", "line"),
+    [
+        ("alone", f"{SERVICE} pop v9"),
+        ("alone", "nosuch pop latest"),
+        ("daemon", f"{SERVICE} pop latest --after v9"),
+        ("daemon", "nosuch pop latest"),
+    ],
+    indirect=["place"],
+)
 async def test_a_service_or_version_that_does_not_exist_ends_it_with_3(place: Place, line: str) -> None:
     ended = await place.wait(line)
     assert (ended.status, "aitems-watcher discover" in ended.err or "cannot poll: not-found" in ended.err) == (3, True)
@@ -171,7 +216,7 @@ async def test_without_a_configuration_the_keys_of_the_environment_and_an_accoun
     assert (ended.status, "NCP_SECRET_KEY" in ended.err) == (3, True)
 
 
-@pytest.mark.parametrize("line", ["", "svc pop", "svc pop v1 --after v0", "svc pop v1 --timeout soon", "a b c --x"])
+@pytest.mark.parametrize("line", ["svc pop", "svc pop v1 --after v0", "svc pop v1 --timeout soon"])
 async def test_wrong_usage_ends_with_3_and_never_with_the_status_of_a_timeout(place: Place, line: str) -> None:
     assert (await place.wait(line)).status == 3
 

@@ -17,7 +17,16 @@ import structlog
 from tests.support.daemon_in_process import eventually
 from watcher.control import server
 from watcher.control.client import request
-from watcher.control.protocol import MAX_REQUEST_BYTES, ControlError, Handler, NoDaemonError, Report, ReportingHandler
+from watcher.control.follow import follow
+from watcher.control.protocol import (
+    MAX_REQUEST_BYTES,
+    ConnectionLostError,
+    ControlError,
+    Handler,
+    NoDaemonError,
+    Report,
+    ReportingHandler,
+)
 from watcher.control.server import ControlServer
 from watcher.control.socket_path import MAX_PATH_BYTES, link_path, socket_path
 
@@ -258,3 +267,42 @@ async def test_a_command_that_asks_for_no_progress_gets_one_line(tmp_path: Path)
     async with served(tmp_path / "control.sock") as path:
         assert await ask(path, "count") == {"steps": 3}
         assert await asyncio.to_thread(raw, path, b'{"command": "count"}\n') == {"answer": {"steps": 3}}
+
+
+async def test_a_handler_that_reports_ends_with_its_command(tmp_path: Path) -> None:
+    ended = asyncio.Event()
+
+    async def endless(_arguments: Mapping[str, object], report: Report) -> Mapping[str, object]:
+        try:
+            report({"step": 1})
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+        return {}
+
+    async with ControlServer(tmp_path / "sock", {"endless": ReportingHandler(endless)}):
+        following = asyncio.create_task(follow(tmp_path / "sock", "endless", {}, lambda _progress: following.cancel()))
+        with pytest.raises(asyncio.CancelledError):
+            await following
+        async with asyncio.timeout(10):
+            await ended.wait()
+
+
+async def test_a_command_that_follows_learns_of_the_answer_a_refusal_and_the_end_of_the_daemon(tmp_path: Path) -> None:
+    steps: list[object] = []
+    async with served(tmp_path / "sock") as path:
+        assert await follow(path, "count", {}, lambda progress: steps.append(progress["step"])) == {"steps": 3}
+        with pytest.raises(ControlError, match="come back on Monday"):
+            await follow(path, "refuse", {}, steps.append)
+    with pytest.raises(NoDaemonError):
+        await follow(path, "count", {}, steps.append)
+    assert steps == [1, 2, 3]
+
+
+async def test_a_command_that_follows_loses_a_daemon_that_is_killed(tmp_path: Path) -> None:
+    async def die(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    async with await asyncio.start_unix_server(die, tmp_path / "sock"):
+        with pytest.raises(ConnectionLostError):
+            await follow(tmp_path / "sock", "count", {}, lambda _progress: None)

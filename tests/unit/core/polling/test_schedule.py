@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -92,3 +93,12 @@ def test_a_start_can_be_brought_forward_but_not_delayed() -> None:
     schedule.bring_forward("unknown", 1.0)
     assert list(schedule.take_due(2.0)) == ["a"]
     assert schedule.take_due(99.0) == {}
+
+
+def test_the_interval_after_failures_may_be_longer_than_the_idle_one() -> None:
+    steady = Cadence(interval=timedelta(seconds=30), idle_interval=timedelta(seconds=30))
+    patient = replace(steady, longest_after_failures=timedelta(minutes=5))
+    assert [interval_after(patient, failures) for failures in (1, 3, 4, 5, 99)] == [
+        timedelta(seconds=seconds) for seconds in (30, 30, 60, 120, 300)
+    ]
+    assert interval_after(steady, 99) == steady.interval
