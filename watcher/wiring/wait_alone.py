@@ -67,7 +67,7 @@ async def wait_alone(  # noqa: PLR0913, PLR0917 - the parts of one wait
         HttpSetupError: a proxy or a certificate cannot be used.
         AmbiguousServiceError: several services have the name.
         ServiceNotFoundError: none has it.
-        PollingInVainError: AiTEMS refuses the list of services for good.
+        PollingInVainError: AiTEMS refuses the list of services permanently.
     """
     polls = polls_of(config)
     service = service_called(request, polls)

@@ -280,8 +280,11 @@ async def test_a_handler_that_reports_ends_with_its_command(tmp_path: Path) -> N
             ended.set()
         return {}
 
+    def stop(_progress: Mapping[str, object]) -> None:
+        following.cancel()
+
     async with ControlServer(tmp_path / "sock", {"endless": ReportingHandler(endless)}):
-        following = asyncio.create_task(follow(tmp_path / "sock", "endless", {}, lambda _progress: following.cancel()))
+        following = asyncio.create_task(follow(tmp_path / "sock", "endless", {}, stop))
         with pytest.raises(asyncio.CancelledError):
             await following
         async with asyncio.timeout(10):

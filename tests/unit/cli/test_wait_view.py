@@ -48,8 +48,8 @@ def report(training: Snapshot | None, problem: Cause | None = None, *, estimated
         answered_at=NOW,
         problem=None if problem is None else PollProblem(cause=problem, detail="HTTP 503"),
     )
-    known = {"usual": USUAL, "expected_end": END} if estimated else {}
-    return wait_json(replace(WaitReport(progress=progress, at=NOW), **known))
+    usual, end = (USUAL, END) if estimated else (None, None)
+    return wait_json(WaitReport(progress=progress, at=NOW, usual=usual, expected_end=end))
 
 
 def shown(
