@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import replace
 from datetime import timedelta
 
 from watcher.aitems.client import AitemsClient, ServicesResult
@@ -124,7 +123,7 @@ def _cadence(service: ServiceRef, polls: Iterable[Poll]) -> Cadence:
     own = [poll.cadence for poll in polls if poll.service == service]
     shortest = min(own, key=lambda cadence: cadence.interval, default=_default_cadence())
     longest = max(shortest.idle_interval, shortest.interval)
-    return replace(shortest, idle_interval=shortest.interval, longest_after_failures=longest)
+    return Cadence(interval=shortest.interval, idle_interval=shortest.interval, longest_after_failures=longest)
 
 
 def _default_cadence() -> Cadence:

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from watcher.clock import Clock
 from watcher.control.protocol import ControlError, Handler, Report, ReportingHandler
-from watcher.core.training.waiting import WaitOutcome, WaitTarget
 from watcher.pipeline.polling.poller import Poller
 from watcher.pipeline.ports import PollingStore
-from watcher.pipeline.waiting.estimates import Estimates
-from watcher.pipeline.waiting.waiter import Waiter
-from watcher.reports.wait_request import AmbiguousServiceError, WaitRequest, service_called
-from watcher.reports.waiting import wait_json
 
-WAIT = "wait"
+WAIT: Final = "wait"
 
 
 def wait_handlers(poller: Poller, poll_store: PollingStore, clock: Clock) -> dict[str, Handler]:
@@ -27,6 +23,17 @@ def wait_handlers(poller: Poller, poll_store: PollingStore, clock: Clock) -> dic
     """
 
     async def wait(arguments: Mapping[str, object], report: Report) -> Mapping[str, object]:
+        # Few daemons are ever asked.
+        from watcher.core.training.waiting import WaitOutcome, WaitTarget  # noqa: PLC0415 - see above
+        from watcher.pipeline.waiting.estimates import Estimates  # noqa: PLC0415
+        from watcher.pipeline.waiting.waiter import Waiter  # noqa: PLC0415
+        from watcher.reports.wait_request import (  # noqa: PLC0415
+            AmbiguousServiceError,
+            WaitRequest,
+            service_called,
+        )
+        from watcher.reports.waiting import wait_json  # noqa: PLC0415
+
         request = WaitRequest.from_json(arguments)
         try:
             service = service_called(request, poller.polls())
