@@ -18,7 +18,9 @@ from tests.support.recording_simulator import ShownAnswer
 from tests.support.servers import Received
 from watcher.core.delivery.state import OPEN_STATES, State
 from watcher.core.event import Event, Kind, event_id
+from watcher.core.training.absence import Missing
 from watcher.core.training.model import TrainingRef
+from watcher.core.training.retraining import start_in
 from watcher.core.training.run import WITHOUT_CHANGE
 from watcher.store.views import EventHistory
 
@@ -122,6 +124,7 @@ def _violations(evidence: Evidence) -> list[Violation]:
         *(_lost_statuses(evidence, transitions) if evidence.answers_comparable else ()),
         *(_unshown_statuses(evidence.shown, [*transitions, *stuck]) if evidence.answers_comparable else ()),
         *_repeated_reports(stuck),
+        *_wrong_absences(events),
         *_open_ends(evidence.announced),
         *_ledger_faults(evidence),
         *_arrival_faults(evidence),
@@ -165,6 +168,31 @@ def _repeated_reports(stuck: Iterable[Event]) -> Iterator[Violation]:
     for (subject, since, level), count in counts.items():
         if count > 1:
             yield Violation(Breach.SECOND_ID, f"{subject}: {count} events of level {level} since {since.after}")
+
+
+def _wrong_absences(events: Sequence[Event]) -> Iterator[Violation]:
+    """One event an absence, from a poll after the deadline, and not where the store knows a start meanwhile."""
+    overdue = [(event, event.overdue) for event in events if event.overdue is not None]
+    counts = Counter((event.subject, facts.missing, facts.last) for event, facts in overdue)
+    for (subject, missing, last), count in counts.items():
+        if count > 1:
+            yield Violation(Breach.SECOND_ID, f"{subject}: {count} events about no {missing} since {last}")
+    for event, facts in overdue:
+        if event.after < facts.deadline or facts.deadline < facts.expected_at:
+            yield Violation(Breach.UNTRUE, f"{event.short_id}: no poll after {facts.deadline} showed it")
+        since = None if facts.last is None else facts.last.before
+        if since is not None and any(_ends_absence(item, event) and since < item.before for item in events):
+            yield Violation(Breach.UNTRUE, f"{event.short_id}: one came after {since}")
+
+
+def _ends_absence(event: Event, overdue: Event) -> bool:
+    if overdue.overdue is None or event.before >= overdue.before:
+        return False
+    if (event.account, event.service, event.training_type) != (overdue.account, overdue.service, overdue.training_type):
+        return False
+    if overdue.overdue.missing is Missing.COMPLETED:
+        return event.kind is Kind.SUCCEEDED
+    return start_in(event) is not None
 
 
 def _wrong_ids(events: Sequence[Event], epoch: str | None) -> Iterator[Violation]:

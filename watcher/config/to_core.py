@@ -11,6 +11,7 @@ from watcher.core.polling.plan import Poll, Watch, plan_polls
 from watcher.core.polling.schedule import Cadence
 from watcher.core.routing.routes import Routes
 from watcher.core.training.model import ServiceRef, TrainingRef
+from watcher.core.training.overdue import RetrainingRules
 
 if TYPE_CHECKING:
     from watcher.core.delivery.model import Policy
@@ -63,6 +64,9 @@ def _watch(settings: WatchSettings) -> Watch:
         labels=settings.labels,
         links=settings.links,
         stuck_rules=settings.stuck_after,
+        retraining_rules=RetrainingRules(
+            expect_every=settings.expect_every or {}, stale_after=settings.stale_after or {}
+        ),
         cadence=_cadence(settings),
     )
 

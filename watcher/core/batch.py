@@ -10,6 +10,7 @@ from watcher.core.incidents.model import Incident
 from watcher.core.polling.deviation import Deviation
 from watcher.core.polling.result import PollState
 from watcher.core.training.model import Snapshot
+from watcher.core.training.retraining import Retraining
 from watcher.core.training.run import EndedRun
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ class Batch:
     """The keys of polls that end, as their service is gone."""
     runs: tuple[EndedRun, ...] = ()
     """The runs that ended with the events."""
+    retrainings: tuple[Retraining, ...] = ()
+    """The retrainings that the events change."""
     prerouted: RoutingPlan | None = None
     """Routes that were decided with the events, so that the router leaves them alone."""
 
@@ -59,5 +62,6 @@ class SavedState:
     snapshots: tuple[Snapshot, ...]
     polls: tuple[PollState, ...]
     incident_rows: tuple[IncidentRow, ...]
+    retrainings: tuple[Retraining, ...] = ()
     deviations: frozenset[str] = frozenset()
     """Deviations that are already logged and stored."""

@@ -18,6 +18,7 @@ from typing import Final
 from watcher.core.delivery.facts import NamedEvent, ReceiverFacts
 from watcher.core.incidents.evidence import NO_EVIDENCE, Evidence
 from watcher.core.timestamps import require_utc
+from watcher.core.training.absence import OverdueFacts
 from watcher.core.training.catch_up import Outage
 from watcher.core.training.comparison import Comparison, EndFacts, StuckFacts
 from watcher.core.training.current_run import Bounds, RunStart
@@ -40,6 +41,7 @@ class Kind(StrEnum):
     STUCK = "stuck"
     UNSTUCK = "unstuck"
     FAST = "fast"
+    OVERDUE = "overdue"
     UNREACHABLE = "unreachable"
     DENIED = "denied"
     THROTTLED = "throttled"
@@ -77,11 +79,12 @@ DEFAULT_KINDS: Final = (
         Kind.BACK,
         Kind.STUCK,
         Kind.UNSTUCK,
+        Kind.OVERDUE,
     }
 )
 """The kinds that a route without ``kind`` takes; a route takes any other kind only where it names it."""
 
-URGENT_KINDS: Final = INCIDENT_KINDS | STORE_KINDS | RECEIVER_KINDS | {Kind.FAILED, Kind.STUCK}
+URGENT_KINDS: Final = INCIDENT_KINDS | STORE_KINDS | RECEIVER_KINDS | {Kind.FAILED, Kind.STUCK, Kind.OVERDUE}
 """Kinds that are delivered before the other kinds, except among the events of one training."""
 
 NO_LABELS: Final[Mapping[str, str]] = MappingProxyType({})
@@ -205,6 +208,8 @@ class Event:
     """With ``stuck`` and ``unstuck``, and with the end of a run that was reported as stuck."""
     expected_end: EndFacts | None = None
     """The expected end of the run in progress; ``None`` where too few runs are known."""
+    overdue: OverdueFacts | None = None
+    """With ``overdue``: the retraining that did not come."""
     group: str | None = None
     """The id of the catch-up that found the change, e.g. that of an incident."""
     outage: Outage | None = None

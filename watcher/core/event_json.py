@@ -20,6 +20,7 @@ from watcher.core.event import Event, IncidentFacts, Kind, PreviousCause
 from watcher.core.incidents.evidence import evidence_json, read_evidence
 from watcher.core.json_object import plain
 from watcher.core.timestamps import from_text, to_text
+from watcher.core.training.absence import overdue_json, read_overdue
 from watcher.core.training.catch_up import Outage
 from watcher.core.training.comparison import (
     comparison_json,
@@ -77,6 +78,8 @@ def _learned_json(event: Event) -> dict[str, object]:
         facts["stuck"] = stuck_json(event.stuck)
     if event.expected_end is not None:
         facts["expected_end"] = end_json(event.expected_end)
+    if event.overdue is not None:
+        facts["overdue"] = overdue_json(event.overdue)
     return facts
 
 
@@ -229,6 +232,7 @@ def from_json(data: Mapping[str, Any]) -> Event:
         comparison=read_comparison(data.get("comparison")),
         stuck=read_stuck(data.get("stuck")),
         expected_end=read_end(data.get("expected_end")),
+        overdue=read_overdue(data.get("overdue")),
         group=data["group"],
         outage=read_outage(data.get("outage")),
         record=data["training"],

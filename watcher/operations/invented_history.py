@@ -19,6 +19,7 @@ from watcher.core.routing.reason import NO_ROUTE
 from watcher.core.training.decision import Decision, DecisionContext
 from watcher.core.training.lifecycle import decide, with_last_good_poll
 from watcher.core.training.model import Observation, ServiceRef, Snapshot, Source, TrainingRef, is_final
+from watcher.core.training.retraining import Retraining, RetrainingRef
 from watcher.core.training.run import EndedRun
 from watcher.operations.ports import RecordStore
 from watcher.simulator.history import (
@@ -73,7 +74,7 @@ async def record_history(
         if history.is_full:
             await history.write()
             on_progress(history.counts)
-    await history.write(_polls(plan, account, started_at))
+    await history.write(_polls(plan, account, started_at), history.retrainings)
     return history.counts
 
 
@@ -103,6 +104,7 @@ class _History:
         """Trainings that no later answer changes."""
         self._events: list[Event] = []
         self._runs: list[EndedRun] = []
+        self._retrainings: dict[RetrainingRef, Retraining] = {}
 
     @property
     def is_full(self) -> bool:
@@ -126,6 +128,9 @@ class _History:
     def _keep(self, decision: Decision) -> None:
         snapshot = decision.snapshot
         self._known[snapshot.ref] = self._changed[snapshot.ref] = snapshot
+        retraining = RetrainingRef.of(snapshot.ref)
+        state = self._retrainings.get(retraining) or Retraining(ref=retraining, since=snapshot.first_seen_at)
+        self._retrainings[retraining] = state if decision.event is None else state.after(decision.event)
         if decision.event is not None:
             self._events.append(decision.event)
         if decision.ended_run is not None:
@@ -144,13 +149,19 @@ class _History:
             record=json_object({name: value for name, value in record.items() if name not in _IDENTITY}),
         )
 
-    async def write(self, polls: Iterable[PollState] = ()) -> None:
-        """Record the decisions since the last call, and these polls, in one transaction."""
+    @property
+    def retrainings(self) -> tuple[Retraining, ...]:
+        """The retrainings after the decisions; each transaction changes most of them, so the last one writes them."""
+        return tuple(self._retrainings.values())
+
+    async def write(self, polls: Iterable[PollState] = (), retrainings: tuple[Retraining, ...] = ()) -> None:
+        """Record the decisions since the last call, with these polls and retrainings, in one transaction."""
         batch = Batch(
             snapshots=tuple(self._changed.values()),
             events=tuple(self._events),
             runs=tuple(self._runs),
             polls=tuple(polls),
+            retrainings=retrainings,
             prerouted=_without_receivers(self._events),
         )
         for snapshot in await self._store.record(batch):

@@ -14,6 +14,7 @@ from watcher.core.messages.outage_group import published_outage
 from watcher.core.messages.published import published_comparisons, published_incident, published_receiver
 from watcher.core.messages.text import cut
 from watcher.core.timestamps import to_text
+from watcher.core.training.absence import overdue_json
 from watcher.receivers.fallback_render import render_or_fall_back
 
 TEXT_LIMIT: Final = 2_000
@@ -123,6 +124,7 @@ def _data(event: Event, receiver_seq: int, record: object) -> dict[str, object]:
         "reason": event.reason,
         "incident": None if event.incident is None else _plain(published_incident(event.incident)),
         "receiver": None if event.receiver is None else _plain(published_receiver(event.receiver)),
+        **({} if event.overdue is None else {"overdue": _plain(overdue_json(event.overdue))}),
         "fallback_for": _plain(event.fallback_for),
         "training": record,
     }

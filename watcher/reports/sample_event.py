@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import Final
@@ -26,6 +26,7 @@ STATUSES: Final[Mapping[Kind, str | None]] = MappingProxyType(
         Kind.UNKNOWN_STATUS: "unheard-of",
         Kind.GONE: None,
         Kind.BACK: Status.LEARNING,
+        Kind.OVERDUE: None,
         Kind.STUCK: Status.LEARNING,
         Kind.UNSTUCK: Status.LEARNING,
         Kind.FAST: Status.COMPLETED,
@@ -88,7 +89,9 @@ def _kind_of(status: str | None) -> Kind:
 def _subject(request: SampleRequest, kind: Kind, config: Config) -> TrainingRef:
     """Return the subject; a part is empty if events of this kind have none and the request names none."""
     if kind in STATUSES:
-        return _training(request, config)
+        ref = _training(request, config)
+        # The retraining of a service and type has no version.
+        return replace(ref, version="") if kind is Kind.OVERDUE else ref
     account = next(iter(config.accounts)) if kind in INCIDENT_KINDS else ""
     return TrainingRef(request.account or account, request.service or "", request.type or "", request.version or "")
 

@@ -30,6 +30,7 @@ from watcher.store.rows import (
     snapshot_row,
 )
 from watcher.store.runs.history import read_earlier
+from watcher.store.runs.retrainings import read_retraining, retraining_row
 from watcher.store.runs.rows import run_row, stage_rows
 from watcher.store.upsert import insert_or_ignore, insert_or_update
 from watcher.store.write_faults import fault_of
@@ -97,6 +98,7 @@ def _load(connection: Connection, accounts: Collection[str] | None) -> SavedStat
         snapshots=tuple(read_snapshot(row) for row in rows(schema.training)),
         polls=tuple(read_poll(row) for row in rows(schema.poll)),
         incident_rows=tuple(read_incident_row(row) for row in rows(schema.incident)),
+        retrainings=tuple(read_retraining(row) for row in rows(schema.retraining)),
         deviations=frozenset(connection.scalars(select(schema.deviation.c.description))),
     )
 
@@ -115,6 +117,8 @@ def _record(connection: Connection, batch: Batch) -> None:
         execute_many(connection, _DELETE_POLL, [{"forgotten": key} for key in batch.forgotten_polls])
     if batch.incident_rows:
         connection.execute(_UPSERT_INCIDENT, [incident_columns(incident_row) for incident_row in batch.incident_rows])
+    if batch.retrainings:
+        connection.execute(_UPSERT_RETRAINING, [retraining_row(state) for state in batch.retrainings])
     if batch.deviations:
         connection.execute(_INSERT_DEVIATION, [deviation_row(deviation) for deviation in batch.deviations])
     if batch.prerouted is not None:
@@ -168,4 +172,5 @@ _TRAINING = select(schema.training).where(schema.training.c.subject == bindparam
 _DELETE_POLL = delete(schema.poll).where(schema.poll.c.key == bindparam("forgotten"))
 _UPSERT_POLL = insert_or_update(schema.poll, schema.poll.c.key)
 _UPSERT_INCIDENT = insert_or_update(schema.incident, schema.incident.c.subject)
+_UPSERT_RETRAINING = insert_or_update(schema.retraining, schema.retraining.c.subject)
 _INSERT_DEVIATION = insert_or_ignore(schema.deviation)

@@ -142,6 +142,19 @@ stage = Table(
 )
 """One row a stage of a run that has ended, in the order of ``number``."""
 
+retraining = Table(
+    "retraining",
+    metadata,
+    Column("subject", StoredText, primary_key=True),
+    Column("account", StoredText, nullable=False, server_default=""),
+    Column("since", StoredText, nullable=False),
+    Column("starts", StoredText, nullable=False),
+    Column("last_good", StoredText),
+    Column("reported", StoredText, nullable=False),
+    Column("seq", Integer, nullable=False),
+)
+"""One row a service and type: its latest starts and completion, and the absences that were reported."""
+
 poll = Table(
     "poll",
     metadata,

@@ -6,6 +6,7 @@ import sqlite3
 from datetime import timedelta
 
 from tests.integration.store.conftest import NOW
+from watcher.core.training.regular_starts import MOST_STARTS
 from watcher.operations.invented_history import record_history
 from watcher.simulator.history import HistoryPlan
 from watcher.store.outbox import Outbox
@@ -33,3 +34,5 @@ async def test_polling_goes_on_from_the_history(database: Database) -> None:
     saved = await store.load()
     assert all(snapshot.ref.account == "main" for snapshot in saved.snapshots)
     assert len(saved.polls) == 3
+    assert len(saved.retrainings) == 2 * 3
+    assert all(len(state.starts) == MOST_STARTS for state in saved.retrainings)

@@ -39,6 +39,7 @@ from watcher.core.routing.routes import Recipient, RoutingDecision
 from watcher.core.training.earlier_runs import RunGroup
 from watcher.core.training.model import Snapshot
 from watcher.core.training.past_runs import Population
+from watcher.core.training.retraining import Retraining, RetrainingRef
 from watcher.pipeline.dead_letters import announce_dead_letters, note_removed
 from watcher.pipeline.expiry import expire, expire_orphans
 from watcher.store import bulk, schema
@@ -172,6 +173,7 @@ async def poll(database: Database, make_snapshot: Callable[..., Snapshot]) -> No
             incident_rows=(IncidentRow(subject="account:main", seq=1, incident=incident),),
             deviations=(deviation,),
             runs=(ended_run(1),),
+            retrainings=(Retraining(ref=RetrainingRef("main", "s", "pop"), since=NOW),),
         )
     )
     await store.record(Batch(forgotten_polls=("service:main/s", "training:main/s/pop/v")))

@@ -9,6 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from tests.support import paths
+from tests.unit.receivers.overdue_samples import OVERDUE_CASES
 from tests.unit.receivers.sample_facts import (
     ENDED,
     EXPECTED_END,
@@ -348,6 +349,7 @@ CASES: dict[str, Event] = {
     "store-failing": STORE_FAILING,
     "store-recovered": store_recovered(STORE_FAILING, EPOCH, RECORDED + timedelta(minutes=9)),
     "training-found": incident_event(TRAINING_SCOPE, IncidentChangeKind.CLOSED, 2, **NEVER),
+    **OVERDUE_CASES,
     **COMPARED,
 }
 """One event for each case of a message."""

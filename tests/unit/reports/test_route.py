@@ -140,6 +140,9 @@ def test_an_invented_event_of_each_kind_has_the_facts_of_that_kind(kind: Kind, c
     facts = facts_of(invented(config, kind=kind))
     if kind in INCIDENT_KINDS:
         assert set(facts) == {"account"}
+    elif kind is Kind.OVERDUE:
+        assert {"account", "service", "type"} <= set(facts)
+        assert "version" not in facts
     elif kind in STATUSES:
         assert {"account", "service", "type", "version"} <= set(facts)
     else:

@@ -22,7 +22,7 @@ KINDS: Final = frozenset(kind.value for kind in Kind)
 PLANNED_KINDS: Final = (
     frozenset(
         {
-            *("unusable", "overdue", "update-failed", "update-succeeded", "started", "stopped", "caught-up"),
+            *("unusable", "update-failed", "update-succeeded", "started", "stopped", "caught-up"),
         }
     )
     - KINDS

@@ -38,6 +38,7 @@ from watcher.config.models.fields import (
 )
 from watcher.config.models.headers import Headers
 from watcher.config.models.monitoring import HeartbeatSettings, WebSettings
+from watcher.config.models.retraining import ExpectEvery, StaleAfter
 from watcher.config.models.secret_fields import WebhookUrl, secret_from
 from watcher.config.models.state import SQLITE, NoHomeError, StateSettings
 from watcher.config.models.stuck import StuckAfter
@@ -146,6 +147,10 @@ class WatchSettings(Settings):
     """Between polls while no training is in progress."""
     stuck_after: StuckAfter | None = Field(default=None, examples=['{ learning = "6h" }'])
     """When a training may be stuck; without it, limits are learned."""
+    expect_every: ExpectEvery | None = Field(default=None, examples=['{ pop = "1d" }'])
+    """How often trainings start, by type; without it, that is learned."""
+    stale_after: StaleAfter | None = Field(default=None, examples=['"7d"'])
+    """The longest time without a completed training, by type; without it, there is no limit."""
 
 
 class WebhookSettings(Settings):

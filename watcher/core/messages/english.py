@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Final
 
 from watcher.core.messages.english_comparison import ENGLISH_COMPARISON
+from watcher.core.messages.english_overdue import ENGLISH_OVERDUE
 from watcher.core.messages.phrases import Phrase
 
 ENGLISH: Final[Mapping[Phrase, str]] = MappingProxyType(
@@ -381,6 +382,7 @@ ENGLISH: Final[Mapping[Phrase, str]] = MappingProxyType(
         Phrase.REFUSAL_APP_NOT_ADMITTED: "the workspace does not admit the app; ask its administrator",
         Phrase.RANGE: "{low} to {high}",
         **ENGLISH_COMPARISON,
+        **ENGLISH_OVERDUE,
     }
 )
 """The text of every phrase; a test compares the keys, and the parameters of every language."""

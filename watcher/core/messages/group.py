@@ -263,7 +263,8 @@ def _longest(event: Event) -> float:
 
 
 def _is_about_training(event: Event) -> bool:
-    return event.incident is None and event.receiver is None and not is_about_service(event)
+    is_special = event.incident is not None or event.receiver is not None or event.kind is Kind.OVERDUE
+    return not is_special and not is_about_service(event)
 
 
 def _status(event: Event, message: Message, words: Words) -> TextLine:

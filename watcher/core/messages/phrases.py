@@ -451,3 +451,16 @@ class Phrase(StrEnum):
 
     # Numbers.
     RANGE = auto()
+
+    # A retraining that is overdue.
+    OVERDUE = auto()
+    OVERDUE_NONE_SINCE = auto()
+    OVERDUE_NONE_SEEN = auto()
+    OVERDUE_EVERY = auto()
+    OVERDUE_EVERY_LEARNED = auto()
+    OVERDUE_LAST_GOOD = auto()
+    OVERDUE_REMEDY = auto()
+    OVERDUE_NONE_COMPLETED = auto()
+    OVERDUE_LAST_COMPLETED = auto()
+    OVERDUE_STALE_REMEDY = auto()
+    OVERDUE_POLLED = auto()

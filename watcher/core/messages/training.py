@@ -28,6 +28,7 @@ from watcher.core.messages.comparison import (
 from watcher.core.messages.last_line import bounds_line, link_parts
 from watcher.core.messages.marks import mark_lines, mark_texts, names_bounds
 from watcher.core.messages.message import PLAIN_STYLE, Message, Severity, Style, Symbol
+from watcher.core.messages.overdue import compose_overdue
 from watcher.core.messages.phrases import Phrase
 from watcher.core.messages.service import compose_service, is_about_service
 from watcher.core.messages.stuck import fast_facts, stuck_facts, stuck_muted, stuck_preview, unstuck_facts
@@ -89,6 +90,8 @@ def compose(event: Event, style: Style = PLAIN_STYLE) -> Message:
         return incident_message.compose_incident(event, event.incident, style)
     if event.receiver is not None:
         return receiver_message.compose_receiver(event, event.receiver, style, named_title)
+    if event.kind is Kind.OVERDUE:
+        return compose_overdue(event, style)
     if is_about_service(event):
         return compose_service(event, style)
     return _compose_training(event, style)

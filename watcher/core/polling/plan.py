@@ -16,6 +16,7 @@ from watcher.core.polling.schedule import Cadence
 from watcher.core.routing.matcher import is_pattern, matches_pattern
 from watcher.core.training.links import filled_in
 from watcher.core.training.model import ServiceRef, TrainingRef
+from watcher.core.training.overdue import LEARNED_PERIODS, RetrainingRules
 from watcher.core.training.stuck_rules import StuckRules
 
 EVERY_SERVICE: Final = "*"
@@ -35,6 +36,8 @@ class Watch:
     """Templates of addresses, see ``core.training.links``."""
     stuck_rules: StuckRules | None = None
     """``stuck_after``."""
+    retraining_rules: RetrainingRules = LEARNED_PERIODS
+    """``expect_every`` and ``stale_after``."""
     cadence: Cadence
 
 
@@ -48,6 +51,8 @@ class Naming:
     """Templates of addresses."""
     stuck_rules: StuckRules | None = None
     """When a training may be stuck; ``None`` where the watch does not say."""
+    retraining_rules: RetrainingRules = LEARNED_PERIODS
+    """When a retraining of the service is overdue."""
 
     def links_of(self, service: ServiceRef, training: TrainingRef | None = None) -> Mapping[str, str]:
         """Return the addresses of the pages of a service or training."""
@@ -246,7 +251,13 @@ def _add_to_service(poll: Poll, watch: Watch) -> Poll:
 
 
 def _naming(watch: Watch) -> Naming:
-    return Naming(name=watch.name, labels=watch.labels, links=watch.links, stuck_rules=watch.stuck_rules)
+    return Naming(
+        name=watch.name,
+        labels=watch.labels,
+        links=watch.links,
+        stuck_rules=watch.stuck_rules,
+        retraining_rules=watch.retraining_rules,
+    )
 
 
 def _specific(general: Naming, own: Naming) -> Naming:
@@ -255,6 +266,7 @@ def _specific(general: Naming, own: Naming) -> Naming:
         labels={**general.labels, **own.labels},
         links={**general.links, **own.links},
         stuck_rules=own.stuck_rules or general.stuck_rules,
+        retraining_rules=general.retraining_rules.under(own.retraining_rules),
     )
 
 

@@ -43,6 +43,10 @@ class DecisionReason(StrEnum):
     """A fresh answer still shows a stage after its limit, or after that of the run."""
     TOOK_SHORT = "took-short"
     """A run completed in less than half of the time of 19 of 20 earlier ones."""
+    NO_START = "no-start"
+    """No training started by the expected time plus the tolerance."""
+    NO_COMPLETION = "no-completion"
+    """No training completed for longer than ``stale_after``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ from watcher.core.incidents.model import Incident
 from watcher.core.polling.plan import Poll
 from watcher.core.polling.result import PollState
 from watcher.core.training.model import ServiceRef, Snapshot, TrainingRef
+from watcher.core.training.retraining import Retraining, RetrainingRef
 from watcher.core.training.run import run_after_restore
 from watcher.pipeline.ports import PollStore
 from watcher.pipeline.wakeup import Wake
@@ -35,6 +36,7 @@ class PollCache:
         self._viewed: dict[ServiceRef, set[TrainingRef]] = {}
         """The trainings with a poll state of their own."""
         self._incident_rows: dict[str, IncidentRow] = {}
+        self._retrainings: dict[ServiceRef, dict[RetrainingRef, Retraining]] = {}
         self.deviations: frozenset[str] = frozenset()
         """The descriptions of the deviations that were logged already."""
         self.changed = Wake()
@@ -56,6 +58,7 @@ class PollCache:
         self._adopt(saved.snapshots)
         self._adopt_polls(saved.polls)
         self._incident_rows = {incident_row.subject: incident_row for incident_row in saved.incident_rows}
+        self._adopt_retrainings(saved.retrainings)
         self.deviations = saved.deviations
 
     def poll(self, key: str) -> PollState:
@@ -106,6 +109,10 @@ class PollCache:
         """Return the incident row of a subject; an empty one before its first incident."""
         return self._incident_rows.get(subject) or IncidentRow(subject=subject, seq=0, incident=None)
 
+    def retrainings(self, service: ServiceRef) -> Mapping[RetrainingRef, Retraining]:
+        """Return the retrainings of a service, by type."""
+        return self._retrainings.get(service, {})
+
     def open_incidents(self) -> list[Incident]:
         """Return the open incidents."""
         return [
@@ -141,6 +148,7 @@ class PollCache:
             self._forget(batch.forgotten_polls)
             self.deviations |= {deviation.description for deviation in batch.deviations}
             self._incident_rows |= {incident_row.subject: incident_row for incident_row in batch.incident_rows}
+            self._adopt_retrainings(batch.retrainings)
             self._unwritten_trainings -= {snapshot.ref for snapshot in written}
             self._unwritten_polls -= {state.key for state in batch.polls}
             # The batch may have ended the subject of an incident.
@@ -160,6 +168,10 @@ class PollCache:
                 self._viewed.setdefault(ref.service_ref, set()).add(ref)
         for listener in self._listeners:
             listener.tick()
+
+    def _adopt_retrainings(self, retrainings: Iterable[Retraining]) -> None:
+        for state in retrainings:
+            self._retrainings.setdefault(state.ref.service_ref, {})[state.ref] = state
 
     def note(self, snapshots: Iterable[Snapshot], polls: Iterable[PollState]) -> None:
         """Adopt snapshots and poll states now; the next flush writes them."""

@@ -24,6 +24,7 @@ from watcher.pipeline.polling.cache import PollCache
 from watcher.pipeline.polling.in_progress import shown_in_progress
 from watcher.pipeline.polling.incidents import IncidentMonitor, IncidentUpdate
 from watcher.pipeline.polling.last_shown import last_shown_at, with_last_proof
+from watcher.pipeline.polling.overdue import NO_ABSENCES, Absences, absences_in
 from watcher.pipeline.polling.recorded import differing_from_recorded, is_news
 from watcher.pipeline.polling.targets import PollContext
 from watcher.pipeline.ports import Clock
@@ -65,6 +66,8 @@ class Changes:
     """The states of trainings that their list does not show, each as a poll of its own."""
     ended_views: tuple[str, ...] = ()
     """The keys of such states that end, as the list shows the training again or lacks it."""
+    absences: Absences = NO_ABSENCES
+    """The retrainings that are overdue."""
     gap_until: datetime | None = None
     """The end of a poll that returned nothing: changes before this time may have been missed."""
 
@@ -140,6 +143,7 @@ class Decider:
             deviations=deviations,
             view_states=self._new_view_states(poll, result, before),
             ended_views=self._ended_views(poll, result),
+            absences=absences_in(self._cache, poll, result, decisions, self._clock.utc_now()),
         )
 
     def not_shown(self, poll: Poll, result: PollResult) -> list[Snapshot]:

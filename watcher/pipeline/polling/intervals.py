@@ -13,6 +13,7 @@ from watcher.core.training.model import Snapshot
 from watcher.pipeline.polling.cache import PollCache
 from watcher.pipeline.polling.in_progress import earliest_deadline
 from watcher.pipeline.polling.incidents import IncidentMonitor
+from watcher.pipeline.polling.overdue import earliest_overdue
 from watcher.pipeline.polling.targets import PollTarget
 from watcher.pipeline.ports import Clock
 
@@ -57,7 +58,8 @@ class Intervals:
             return poll.cadence.interval
         asked_at = self._steady(started)
         usual = self._usual_interval(poll, self._steady(self._clock.monotonic()))
-        deadline = earliest_deadline(self._cache, poll, asked_at)
+        deadlines = (earliest_deadline(self._cache, poll, asked_at), earliest_overdue(self._cache, poll, asked_at))
+        deadline = min((time for time in deadlines if time is not None), default=None)
         # A fresh poll follows each limit; the idle interval may be much longer.
         return usual if deadline is None else min(usual, deadline - asked_at + AFTER_DEADLINE)
 

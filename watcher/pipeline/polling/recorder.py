@@ -19,6 +19,7 @@ from watcher.pipeline.polling.cache import PollCache
 from watcher.pipeline.polling.comparer import RunComparer
 from watcher.pipeline.polling.decider import Changes
 from watcher.pipeline.polling.incidents import IncidentMonitor
+from watcher.pipeline.polling.overdue import changed_retrainings
 
 log = structlog.get_logger()
 
@@ -73,13 +74,14 @@ class Recorder:
                 urgent.append(decision)
             else:
                 light.append(decision.snapshot)
-        if urgent or changes.incidents.changes or changes.services or changes.ended_views:
+        if urgent or changes.incidents.changes or changes.services or changes.ended_views or changes.absences:
             await self._commit(poll, urgent, changes)
         self._cache.note(light, _states(changes))
 
     async def _commit(self, poll: Poll, decisions: list[Decision], changes: Changes) -> None:
         update, services = changes.incidents, changes.services
-        own = (event for decision in decisions for event in (decision.event, decision.fast) if event)
+        changed = (event for decision in decisions for event in (decision.event, decision.fast) if event)
+        own = (*changed, *changes.absences.events)
         events = (*own, *services.events, *update.events)
         batch = Batch(
             snapshots=tuple(decision.snapshot for decision in decisions),
@@ -87,6 +89,7 @@ class Recorder:
             polls=(*services.states, *_states(changes)),
             incident_rows=(*services.incident_rows, *update.incident_rows),
             runs=tuple(decision.ended_run for decision in decisions if decision.ended_run),
+            retrainings=changed_retrainings(self._cache, decisions, changes.absences),
             forgotten_polls=(*services.forgotten, *changes.ended_views),
         )
         await self._cache.commit(batch)

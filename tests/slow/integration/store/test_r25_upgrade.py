@@ -177,6 +177,7 @@ STEPS = {
     ),
     "0010": ("ALTER TABLE ledger ADD COLUMN fallback_done", "CREATE INDEX ix_delivery_failed"),
     "0011": ("CREATE TABLE run", "CREATE TABLE stage", "UPDATE training SET run"),
+    "0012": ("CREATE TABLE retraining",),
 }
 """The statements that bring a store to each schema."""
 DEATHS = [

@@ -1,0 +1,25 @@
+"""The English texts about retrainings that are overdue."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from watcher.core.messages.phrases import Phrase
+
+ENGLISH_OVERDUE: Final[Mapping[Phrase, str]] = MappingProxyType(
+    {
+        Phrase.OVERDUE: "Retraining overdue",
+        Phrase.OVERDUE_NONE_SINCE: "No new training since {time}; expected by {due}",
+        Phrase.OVERDUE_NONE_SEEN: "No new training seen; expected by {due}",
+        Phrase.OVERDUE_EVERY: " (every {period})",
+        Phrase.OVERDUE_EVERY_LEARNED: " (every {period}, learned from {count} starts)",
+        Phrase.OVERDUE_LAST_GOOD: "Last good version {version}, {age} ago",
+        Phrase.OVERDUE_REMEDY: "Check the job that requests trainings: AiTEMS answers and lists no newer version",
+        Phrase.OVERDUE_NONE_COMPLETED: "No training seen to complete; the limit is {limit}",
+        Phrase.OVERDUE_LAST_COMPLETED: "No training completed since {version}, {age} ago; the limit is {limit}",
+        Phrase.OVERDUE_STALE_REMEDY: "Check why newer trainings do not complete, or do not start",
+        Phrase.OVERDUE_POLLED: "polled at {time}",
+    }
+)

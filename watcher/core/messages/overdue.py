@@ -1,0 +1,70 @@
+"""The message about a retraining that is overdue."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from watcher.core.event import Event
+from watcher.core.messages.last_line import link_parts
+from watcher.core.messages.message import Message, Severity, Style, Symbol
+from watcher.core.messages.phrases import Phrase
+from watcher.core.messages.subject import service_code
+from watcher.core.messages.text import TextLine, code
+from watcher.core.messages.words import Words, capital
+from watcher.core.training.absence import Missing, OverdueFacts
+
+
+def compose_overdue(event: Event, style: Style) -> Message:
+    """Return the message about a retraining that did not come by the expected time."""
+    words, facts = style.words, event.overdue
+    polled = words.say(Phrase.OVERDUE_POLLED, time=event.before)
+    return Message(
+        severity=Severity.WARNING,
+        sign=Symbol.LATE,
+        headline=words.text(Phrase.OVERDUE),
+        subject=(service_code(event, style), " · ", code(event.training_type)),
+        # A title needs no facts.
+        facts=() if facts is None else tuple(_facts(event, facts, words)),
+        muted=capital(words.joined((polled, *link_parts(event, words), (code(event.short_id),)))),
+        preview=None if facts is None else (_absence(event, facts, words),),
+    )
+
+
+def _facts(event: Event, facts: OverdueFacts, words: Words) -> Iterator[TextLine]:
+    if facts.missing is Missing.COMPLETED:
+        yield _absence(event, facts, words)
+        yield words.say(Phrase.OVERDUE_STALE_REMEDY)
+        return
+    yield (*_absence(event, facts, words), *_period(facts, words))
+    if (good := facts.last_good) is not None:
+        age = _age(event, good.ended.before, words)
+        yield words.say(Phrase.OVERDUE_LAST_GOOD, version=code(good.version), age=age)
+    yield words.say(Phrase.OVERDUE_REMEDY)
+
+
+def _absence(event: Event, facts: OverdueFacts, words: Words) -> TextLine:
+    if facts.missing is Missing.COMPLETED:
+        return _not_completed(event, facts, words)
+    if facts.last is None:
+        return words.say(Phrase.OVERDUE_NONE_SEEN, due=facts.expected_at)
+    return words.say(Phrase.OVERDUE_NONE_SINCE, time=facts.last.middle, due=facts.expected_at)
+
+
+def _not_completed(event: Event, facts: OverdueFacts, words: Words) -> TextLine:
+    limit = words.duration(facts.period.total_seconds())
+    if (good := facts.last_good) is None:
+        return words.say(Phrase.OVERDUE_NONE_COMPLETED, limit=limit)
+    age = _age(event, good.ended.before, words)
+    return words.say(Phrase.OVERDUE_LAST_COMPLETED, version=code(good.version), age=age, limit=limit)
+
+
+def _period(facts: OverdueFacts, words: Words) -> TextLine:
+    period = words.duration(facts.period.total_seconds())
+    if facts.starts is None:
+        return words.say(Phrase.OVERDUE_EVERY, period=period)
+    return words.say(Phrase.OVERDUE_EVERY_LEARNED, period=period, count=facts.starts)
+
+
+def _age(event: Event, time: datetime, words: Words) -> str:
+    return words.duration((event.before - time).total_seconds())
