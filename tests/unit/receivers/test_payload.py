@@ -223,7 +223,7 @@ def test_the_timestamp_is_the_time_of_recording() -> None:
     assert body_of(sample_event())["timestamp"].startswith("2026-11-23T02:20:11")
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None)
 @given(event=hostile_events)
 def test_with_any_text_from_outside_the_body_is_small_strict_json_of_the_schema(event: Event) -> None:
     body = render_body(event, 1)
@@ -236,7 +236,7 @@ def test_with_any_text_from_outside_the_body_is_small_strict_json_of_the_schema(
     assert len(json.dumps(read["data"]["training"], separators=(",", ":"))) <= RECORD_LIMIT
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None)
 @given(events=st.lists(hostile_events, min_size=2, max_size=4), also=st.lists(hostile_events, max_size=3))
 def test_with_any_text_from_outside_a_group_is_strict_json_of_the_schema(
     events: list[Event], also: list[Event]

@@ -72,7 +72,7 @@ def test_a_possible_repeat_is_rendered_as_agreed() -> None:
     assert text == golden("repeat.slack0.json", text)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None)
 @given(event=hostile_events, degrade=st.integers(0, 2), may_be_repeat=st.booleans())
 def test_hostile_texts_keep_the_limits_and_mention_nobody(event: Event, degrade: int, *, may_be_repeat: bool) -> None:
     body = json.loads(render(request(event, degrade=degrade, may_be_repeat=may_be_repeat)))
