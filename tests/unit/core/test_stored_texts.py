@@ -80,6 +80,7 @@ TEXTS = {
     "NamedEvent.to_status": Text.FOREIGN,
     "NamedEvent.training_type": Text.ID,
     "NamedEvent.version": Text.ID,
+    "GoodVersion.version": Text.ID,
     "OtherVersion.version": Text.ID,
     "Outage.subject": Text.ID,
     "PreviousCause.cause": Text.CODE,
