@@ -544,8 +544,8 @@ MUTANTS: Final = (
     Mutant(
         "a limit that passes before an unchanged list is not looked at",
         "watcher/pipeline/polling/in_progress.py",
-        "if deadline is not None and deadline <= result.asked_at:",
-        "if False:",
+        "return deadline is not None and deadline <= asked_at",
+        "return False",
         HANGING,
     ),
     Mutant(

@@ -49,11 +49,13 @@ class ReloadScenario:
         self.file.write_text(text)
 
     @asynccontextmanager
-    async def running(self, text: str) -> AsyncIterator[Daemon]:
-        """Run the daemon with this configuration."""
+    async def running(self, text: str, *, failing: bool = False) -> AsyncIterator[Daemon]:
+        """Run the daemon with this configuration; ``failing`` where its first polls fail on purpose."""
         self.write(text)
         started_at = datetime.now(UTC)
         async with daemon_in_process.running(self.folder, text, self.environ) as daemon:
+            # A first poll that failed on a busy machine would make the first change of a test the baseline.
+            await daemon_in_process.eventually(lambda: failing or not daemon.poller.failing())
             yield daemon
         self.runs.append(DaemonRun(started_at, datetime.now(UTC)))
 

@@ -243,7 +243,7 @@ async def test_r20_a_reload_succeeds_while_the_store_cannot_be_written(
 ) -> None:
     monkeypatch.setattr(database, "PATIENCE_SECONDS", 0.1)
     text = scenario.text("never-there", FIRST).replace("[delivery]", '[incident]\nafter = "0s"\n\n[delivery]', 1)
-    async with scenario.running(text) as daemon:
+    async with scenario.running(text, failing=True) as daemon:
         await daemon_in_process.eventually(lambda: len(daemon.poller.cache.open_incidents()) == 1)
         await daemon_in_process.eventually(lambda: all_delivered(scenario.folder))
         scenario.write(text.replace('[[watch]]\nservice = "never-there"', f'[[watch]]\nservice = "{SECOND}"'))

@@ -164,7 +164,7 @@ async def test_r20_reloads_during_changes_lose_and_double_no_event(scenario: Rel
 
 async def test_the_incident_of_a_removed_watch_ends_without_an_event(scenario: ReloadScenario) -> None:
     text = scenario.text("never-there", FIRST).replace("[delivery]", '[incident]\nafter = "0s"\n\n[delivery]', 1)
-    async with scenario.running(text) as daemon:
+    async with scenario.running(text, failing=True) as daemon:
         await daemon_in_process.eventually(lambda: len(daemon.poller.cache.open_incidents()) == 1)
         scenario.write(text.replace('[[watch]]\nservice = "never-there"', f'[[watch]]\nservice = "{SECOND}"'))
         await reload(daemon)

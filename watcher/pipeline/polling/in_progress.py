@@ -33,7 +33,10 @@ def shown_in_progress(
         result: its answer.
         beside: the trainings that are decided anyway.
     """
-    waiting = {item.ref for item in cache.in_progress(context.poll) if _needs_decision(cache, context, item, result)}
+    running = cache.in_progress(context.poll)
+    had_gap = _had_gap(cache, context)
+    waiting = {item.ref for item in running if _has_passed(context.poll, item, result.asked_at)}
+    waiting |= {item.ref for item in running if had_gap and _was_unpolled(cache, context, item)}
     waiting -= {item.ref for item in beside}
     return [item for item in result.shown if item.ref in waiting] if waiting else []
 
@@ -44,13 +47,22 @@ def earliest_deadline(cache: PollCache, poll: Poll, after: datetime) -> datetime
     return min((time for time in deadlines if time is not None and time > after), default=None)
 
 
-def _needs_decision(cache: PollCache, context: PollContext, snapshot: Snapshot, result: PollResult) -> bool:
+def _has_passed(poll: Poll, snapshot: Snapshot, asked_at: datetime) -> bool:
+    """Return whether a limit has passed before a request, or is not looked up yet."""
     if snapshot.gone or snapshot.run is None:
         return False
     if snapshot.run.limits is None:
         return True
-    deadline = next_deadline(snapshot, rules_of(context.poll, snapshot))
-    if deadline is not None and deadline <= result.asked_at:
-        return True
+    deadline = next_deadline(snapshot, rules_of(poll, snapshot))
+    return deadline is not None and deadline <= asked_at
+
+
+def _had_gap(cache: PollCache, context: PollContext) -> bool:
+    """Return whether polling has had a gap since the latest good answer; after most answers no training is asked."""
+    latest = cache.poll(context.poll.key).good_asked_at
+    return latest is None or latest < context.polling_since
+
+
+def _was_unpolled(cache: PollCache, context: PollContext, snapshot: Snapshot) -> bool:
     shown_at = last_shown_at(cache, context.poll, snapshot.ref) or snapshot.seen_after
-    return shown_at < context.polling_since <= result.asked_at
+    return not snapshot.gone and shown_at < context.polling_since
