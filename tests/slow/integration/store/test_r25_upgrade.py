@@ -183,10 +183,14 @@ STEPS = {
 LAST = "UPDATE alembic_version SET version_num='{}'"
 
 
+NEW = sorted(STEPS)[-3:]
+"""The schemas that CI still interrupts at each statement; the migrations to older ones do not change any more."""
+
+
 def dies_in_ci(old: str, new: str, statement: str) -> bool:
-    """Return whether CI kills here: at each statement from the schema before, at each schema from the oldest store."""
+    """Return whether CI kills here, rather than ``make torture`` alone."""
     if old == max(known for known in OLD if known < new):
-        return True
+        return new in NEW
     return old == OLD[0] and statement == LAST.format(new)
 
 
