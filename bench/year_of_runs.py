@@ -50,8 +50,15 @@ QUESTIONS: Final = (
     ("status", "service042", "pop", "now0420000", "--json"),
     ("export", "runs", "--format", "csv"),
     ("export", "runs", "--format", "jsonl"),
+    ("export", "runs", "--format", "parquet", "-o", "{folder}/runs.parquet"),
     ("plot", "service042", "-o", "{folder}/service.svg"),
 )
+YARDSTICK: Final = """
+import csv, sqlite3, sys
+csv.writer(sys.stdout).writerows(sqlite3.connect(sys.argv[1]).execute(
+    "SELECT account, service, type, version, hpo, outcome, status, started_after, started_before, ended_after, "
+    "ended_before, seconds, uncertain_seconds, restored FROM run ORDER BY ended_before, subject, seq"))
+"""
 CONFIG: Final = """
 [account.main]
 access_key = {{ env = "ACCESS" }}
@@ -173,6 +180,7 @@ def measure(path: Path) -> Iterator[str]:
         for question in QUESTIONS:
             words = [word.format(folder=folder) for word in question]
             yield _line(" ".join(question), [sys.executable, "-m", "watcher", *words, "--config", str(config)])
+        yield _line("yardstick: sqlite3 and csv by themselves", [sys.executable, "-c", YARDSTICK, str(path)])
 
 
 def _line(name: str, command: Sequence[str]) -> str:

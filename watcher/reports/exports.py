@@ -60,14 +60,23 @@ def records(
             return (_delivery(row, events) for row in rows)
 
 
+def values_of(
+    table: Exported, rows: Sequence[Sequence[Any]], events: Mapping[str, list[str]]
+) -> Sequence[Sequence[object]]:
+    """Return the values of each row, in the order of its fields."""
+    if table is Exported.RUNS:
+        return rows
+    names = FIELDS[table]
+    return [[record[name] for name in names] for record in records(table, rows, events)]
+
+
 def csv_values(
     table: Exported, rows: Sequence[Sequence[Any]], events: Mapping[str, list[str]]
 ) -> Iterator[Sequence[object]]:
     """Yield the values of each line of CSV, in the order of its fields."""
     if table is Exported.RUNS:
         return iter(rows)
-    names = FIELDS[table]
-    return ([_plain(record[name]) for name in names] for record in records(table, rows, events))
+    return ([_plain(value) for value in row] for row in values_of(table, rows, events))
 
 
 def _training(row: Sequence[Any]) -> dict[str, object]:

@@ -6,20 +6,24 @@ import asyncio
 import csv
 import io
 import json
+import sys
 from contextlib import closing
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from tests.integration.cli.support import Run, runner
 from tests.integration.cli.test_stats import CONFIG, NOW, run_days_ago
 from tests.support import routing
 from tests.unit.reports.facts import event
+from watcher.cli.text.csv_lines import csv_field
 from watcher.core.batch import Batch
 from watcher.core.routing.reason import routed
 from watcher.core.routing.routes import Recipient, RoutingDecision
+from watcher.core.timestamps import to_text
 from watcher.core.training.model import Snapshot, TrainingRef
 from watcher.core.training.past_runs import Outcome
 from watcher.reports.exports import FIELDS
@@ -142,11 +146,41 @@ def test_a_file_appears_once_it_is_complete(run: Run, tmp_path: Path, monkeypatc
     assert (tmp_path / "runs.csv").read_text() == whole
 
 
+@pytest.mark.parametrize("table", TABLES)
+def test_parquet_has_the_rows_of_csv_with_types(
+    run: Run, tmp_path: Path, table: export.Exported, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export, "PAGE", 2)
+    assert run("export", table, "--format", "parquet", "-o", "rows.parquet").status == 0
+    lines = list(csv.DictReader(io.StringIO(run("export", table).out, newline="")))
+    file = pq.ParquetFile(tmp_path / "rows.parquet")
+    assert (file.schema_arrow.names, file.num_row_groups) == (list(FIELDS[table]), -(-len(lines) // 2))
+    assert [_as_csv(row) for row in file.read().to_pylist()] == lines
+    types = {field.name: str(field.type) for field in file.schema_arrow}
+    assert {types[name] for name in types if name.endswith(("_at", "after", "before"))} == {"timestamp[us, tz=UTC]"}
+
+
+def _as_csv(row: dict[str, object]) -> dict[str, str]:
+    found = {}
+    for name, value in row.items():
+        text = " ".join(value) if isinstance(value, list) else to_text(value) if isinstance(value, datetime) else value
+        found[name] = "" if text is None else str(csv_field(text))
+    return found
+
+
+def test_a_machine_without_pyarrow_names_the_command_that_installs_it(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    shown = run("export", "runs", "--format", "parquet", "-o", "runs.parquet")
+    assert (shown.status, "pip install 'aitems-watcher[parquet]'" in shown.err) == (2, True), shown.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "text"),
     [
         (("runs", "--output", "no/such/folder.csv"), 1, "cannot write no/such/folder.csv"),
-        (("runs", "--format", "parquet"), 2, "'parquet'"),
+        (("runs", "--format", "xlsx"), 2, "'xlsx'"),
+        (("runs", "--format", "parquet"), 2, "a Parquet file is binary: add its name"),
+        (("runs", "--format", "parquet", "-o", "no/such/runs.parquet"), 1, "cannot write no/such/runs.parquet"),
         (("polls",), 2, "'polls'"),
         (("runs", "--since", "x"), 2, "not a duration"),
     ],

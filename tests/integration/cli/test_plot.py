@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import struct
+import sys
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 from tests.integration.cli.support import Run, runner
 from tests.integration.cli.test_stats import CONFIG, NOW, run_days_ago
 from tests.integration.cli.test_status_runs import in_progress
+from watcher.cli.png import png_of
 from watcher.core.batch import Batch
 from watcher.core.training.model import Snapshot
 from watcher.core.training.past_runs import Outcome
@@ -56,11 +59,32 @@ def test_a_picture_shows_its_runs(run: Run, tmp_path: Path, target: tuple[str, .
     assert [word for word in words if word not in found] == []
 
 
+def test_a_png_has_two_pixels_a_unit_and_shows_text(run: Run, tmp_path: Path) -> None:
+    assert run("plot", "=shop", "-o", "picture.png").status == 0
+    assert (tmp_path / "picture.png").read_bytes().startswith(b"\x89PNG\r\n")
+    svg = (
+        '<svg xmlns="http://www.w3.org/2000/svg" width="40" height="20">'
+        '<text y="15" font-family="system-ui, sans-serif">{}</text></svg>'
+    )
+    png = png_of(svg.format("a"))
+    assert struct.unpack(">II", png[16:24]) == (80, 40)
+    assert png != png_of(svg.format(""))
+
+
+@pytest.mark.parametrize("missing", ["resvg_py", "font_roboto"])
+def test_a_machine_without_the_extra_names_the_command_that_installs_it(
+    run: Run, monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    monkeypatch.setitem(sys.modules, missing, None)
+    shown = run("plot", "=shop", "-o", "picture.png")
+    assert (shown.status, "pip install 'aitems-watcher[png]'" in shown.err) == (2, True), shown.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "text"),
     [
-        (("=shop", "-o", "picture.png"), 2, "PNG is not supported: write FILE.svg and convert it"),
-        (("=shop", "-o", "picture.pdf"), 2, "the name must end with .svg"),
+        (("=shop", "-o", "picture.pdf"), 2, "the name must end with .svg or .png"),
+        (("=shop", "-o", "no/picture.png"), 1, "cannot write no/picture.png"),
         (("=shop", "--since", "1m", "-o", "picture.svg"), 1, "no run of shop0000001 has ended since"),
         (("shop0000001", "pop", "v9", "-o", "picture.svg"), 1, "no stage of a run of shop0000001 pop v9 is known"),
         (("nobody", "-o", "picture.svg"), 1, "there is no service 'nobody'"),

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from enum import StrEnum
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, TextIO
 
@@ -15,7 +16,7 @@ import typer
 from watcher.cli.exit_status import READING, ExitStatus, help_end, plain_errors
 from watcher.cli.options import ConfigOption, duration, load_for_store, present_times, time_ago
 from watcher.cli.store_access import reading
-from watcher.cli.written_file import written_file
+from watcher.cli.written_file import written_bytes, written_file
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -44,10 +45,12 @@ class Format(StrEnum):
 
     CSV = "csv"
     JSONL = "jsonl"
+    PARQUET = "parquet"
 
 
+NO_PYARROW: Final = "Parquet needs pyarrow: pip install 'aitems-watcher[parquet]'"
 TableArgument = Annotated[Table, typer.Argument(metavar="TABLE", help="What to export.", show_default=False)]
-FormatOption = Annotated[Format, typer.Option("--format", "-f", help="CSV, or one JSON object a line.")]
+FormatOption = Annotated[Format, typer.Option("--format", "-f", help="CSV, one JSON object a line, or Parquet.")]
 SinceOption = Annotated[
     str | None,
     typer.Option(
@@ -70,23 +73,33 @@ def export(
 ) -> None:
     """Export trainings, runs, events or deliveries.
 
-    As CSV or JSON Lines. Rows come in a fixed order, the oldest first; trainings by name. Times are RFC 3339 in UTC.
-    A text in CSV that a spreadsheet would run as a formula begins with an apostrophe. Memory stays the same for any
-    number of rows. A file appears under its name once it is complete. Reads the store beside a running daemon, and
-    needs no secret.
+    As CSV, JSON Lines or Parquet; Parquet needs --output and the extra "parquet". Rows come in a fixed order, the
+    oldest first; trainings by name. Times are RFC 3339 in UTC. A text in CSV that a spreadsheet would run as a formula
+    begins with an apostrophe. Memory stays the same for any number of rows. A file appears under its name once it is
+    complete. Reads the store beside a running daemon, and needs no secret.
     """
     period = None if since is None else duration(since, "--since")
+    if format_ is Format.PARQUET:
+        _require_parquet(output)
     with plain_errors():
         from watcher.store.export import Exported
 
         settings = load_for_store(config)
         begin = None if period is None else time_ago(present_times().now, period, "--since")
         pages = _pages(settings, Exported(table), begin)
+        if format_ is Format.PARQUET and output is not None:
+            _write_parquet(output, Exported(table), pages)
+            return
         with nullcontext(sys.stdout) if output is None else written_file(output) as stream:
-            if format_ is Format.CSV:
-                _write_csv(stream, Exported(table), pages)
-            else:
-                _write_json(stream, Exported(table), pages)
+            write = _write_csv if format_ is Format.CSV else _write_json
+            write(stream, Exported(table), pages)
+
+
+def _require_parquet(output: Path | None) -> None:
+    if output is None:
+        raise typer.BadParameter("a Parquet file is binary: add its name", param_hint="--output")
+    if find_spec("pyarrow") is None:
+        raise typer.BadParameter(NO_PYARROW, param_hint="--format")
 
 
 def _pages(settings: Config, table: Exported, since: datetime | None) -> Iterator[tuple[Page, dict[str, list[str]]]]:
@@ -122,3 +135,12 @@ def _write_json(stream: TextIO, table: Exported, pages: Iterator[tuple[Page, dic
     write = json.JSONEncoder().encode
     for page, events in pages:
         stream.writelines(f"{write(record)}\n" for record in records(table, page.rows, events))
+
+
+def _write_parquet(path: Path, table: Exported, pages: Iterator[tuple[Page, dict[str, list[str]]]]) -> None:
+    from watcher.cli.text.parquet_table import ParquetTable
+    from watcher.reports.exports import FIELDS, values_of
+
+    with written_bytes(path) as stream, closing(ParquetTable(stream, FIELDS[table])) as file:
+        for page, events in pages:
+            file.write(values_of(table, page.rows, events))

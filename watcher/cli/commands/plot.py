@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -12,7 +13,7 @@ from watcher.cli.commands.status import parse_target
 from watcher.cli.exit_status import READING, ExitStatus, help_end, plain_errors
 from watcher.cli.options import ConfigOption, duration, load_for_store, present_times, time_ago
 from watcher.cli.store_access import reading
-from watcher.cli.written_file import written_file
+from watcher.cli.written_file import written_bytes, written_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -41,7 +42,7 @@ TargetArgument = Annotated[
     ),
 ]
 OutputOption = Annotated[
-    Path, typer.Option("--output", "-o", metavar="FILE.svg", help="The file to write.", show_default=False)
+    Path, typer.Option("--output", "-o", metavar="FILE.svg|FILE.png", help="The file to write.", show_default=False)
 ]
 SinceOption = Annotated[
     str, typer.Option("--since", metavar="DURATION", help="Of a service, runs that ended within this time.")
@@ -49,7 +50,8 @@ SinceOption = Annotated[
 RUNS: Final = 12
 """The number of latest runs of a training that are drawn."""
 SVG: Final = ".svg"
-NO_PNG: Final = "PNG is not supported: write FILE.svg and convert it, e.g. rsvg-convert FILE.svg -o FILE.png"
+PNG: Final = ".png"
+NO_RESVG: Final = "PNG needs resvg: pip install 'aitems-watcher[png]', or write FILE.svg"
 
 
 def plot(
@@ -59,24 +61,31 @@ def plot(
 
     A training has a row a run with a bar a stage, and the bounds of each change below it. A service has its durations
     over time, one panel a type, with the usual band as it was known then; failed runs are crosses. Times are local.
-    Writes an SVG file. Reads the store beside a running daemon, and needs no secret.
+    Writes SVG, or PNG with the extra "png" (resvg). Reads the store beside a running daemon, and needs no secret.
     """
     named = parse_target(target)
     period = duration(since, "--since")
-    _require_svg(output)
+    _require_format(output)
     with plain_errors():
         settings = load_for_store(config)
         with reading(settings, os.environ) as views:
             picture = _picture(settings, views, named, period)
+        if output.suffix.lower() == PNG:
+            from watcher.cli.png import png_of
+
+            with written_bytes(output) as file:
+                file.write(png_of(picture))
+            return
         with written_file(output) as stream:
             stream.write(picture)
 
 
-def _require_svg(path: Path) -> None:
-    if path.suffix.lower() == ".png":
-        raise typer.BadParameter(NO_PNG, param_hint="--output")
-    if path.suffix.lower() != SVG:
-        raise typer.BadParameter("the name must end with .svg", param_hint="--output")
+def _require_format(path: Path) -> None:
+    suffix = path.suffix.lower()
+    if suffix not in {SVG, PNG}:
+        raise typer.BadParameter("the name must end with .svg or .png", param_hint="--output")
+    if suffix == PNG and not (find_spec("resvg_py") and find_spec("font_roboto")):
+        raise typer.BadParameter(NO_RESVG, param_hint="--output")
 
 
 def _picture(settings: Config, views: Views, named: Target | None, period: timedelta) -> str:
