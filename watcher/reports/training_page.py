@@ -8,12 +8,10 @@ from datetime import datetime, tzinfo
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from watcher.core.routing.matcher import matches_pattern
 from watcher.core.routing.silence import Silence, to_json
 from watcher.core.timestamps import to_text
 from watcher.core.training.comparison import UsualFacts, usual_json
 from watcher.core.training.current_run import CurrentRun
-from watcher.core.training.model import ServiceRef, TrainingRef
 from watcher.core.training.run import EndedRun
 from watcher.reports.history import event_history_json
 from watcher.reports.runs import Differences, current_run_json, run_json
@@ -77,15 +75,3 @@ class TrainingPage:
             "silences": [to_json(item) for item in self.silences],
             "problems": problems_json(self.problems),
         }
-
-
-def may_concern(silence: Silence, service: ServiceRef, training: TrainingRef | None = None) -> bool:
-    """Return whether a silence may match events of a service, or of one training of it; kind and labels are open."""
-    facts = {"account": service.account, "service": service.service}
-    if training is not None:
-        facts |= {"type": training.type, "version": training.version}
-    return all(
-        any(matches_pattern(facts[key], pattern) for pattern in wanted)
-        for key, wanted in silence.match.patterns.items()
-        if key in facts
-    )

@@ -168,7 +168,7 @@ def _as_csv(row: dict[str, object]) -> dict[str, str]:
     return found
 
 
-def test_a_machine_without_pyarrow_names_the_command_that_installs_it(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_pyarrow_the_command_that_installs_it_is_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     shown = run("export", "runs", "--format", "parquet", "-o", "runs.parquet")
     assert (shown.status, "pip install 'aitems-watcher[parquet]'" in shown.err) == (2, True), shown.err

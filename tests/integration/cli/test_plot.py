@@ -72,7 +72,7 @@ def test_a_png_has_two_pixels_a_unit_and_shows_text(run: Run, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("missing", ["resvg_py", "font_roboto"])
-def test_a_machine_without_the_extra_names_the_command_that_installs_it(
+def test_without_the_extra_the_command_that_installs_it_is_named(
     run: Run, monkeypatch: pytest.MonkeyPatch, missing: str
 ) -> None:
     monkeypatch.setitem(sys.modules, missing, None)

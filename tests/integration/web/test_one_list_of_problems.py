@@ -22,7 +22,7 @@ from tests.support.servers import Inbox, listening
 from watcher import config
 from watcher.app import Daemon
 from watcher.cli.commands.doctor_facts import local_checks
-from watcher.cli.commands.status_facts import read_report
+from watcher.cli.whole_status import read_report
 from watcher.control import client
 from watcher.control.socket_path import link_path
 from watcher.core.secret import Secret

@@ -101,7 +101,7 @@ def with_rights(facts: StoreFacts, user: Owner | None) -> StoreFacts:
 
 
 def _problems(config: Config) -> list[Problem]:
-    from watcher.cli.commands.status_facts import read_report
+    from watcher.cli.whole_status import read_report
     from watcher.reports.trainings import Selection
 
     return read_report(config, Selection()).problems

@@ -89,8 +89,8 @@ def _require_format(path: Path) -> None:
 
 
 def _picture(settings: Config, views: Views, named: Target | None, period: timedelta) -> str:
-    from watcher.cli.commands.status_facts import find_service
     from watcher.core.training.model import TrainingRef
+    from watcher.reading.services import find_service
 
     if named is None:
         raise typer.BadParameter("write SERVICE, or SERVICE TYPE VERSION", param_hint="SERVICE")

@@ -89,7 +89,8 @@ def stats(  # noqa: PLR0913 - one parameter an option
 
 
 def _read(settings: Config, views: Views, text: str | None, by: By, length: timedelta) -> StatsReport:
-    from watcher.cli.commands.status_facts import find_service, planned
+    from watcher.reading.services import find_service
+    from watcher.reading.trainings import planned
     from watcher.reports.stats import StatsReport
     from watcher.reports.trainings import service_names
     from watcher.store.runs.queries import Period

@@ -151,22 +151,27 @@ def show(request: StatusRequest, settings: Config) -> bool:
 
 
 def _page(request: StatusRequest, settings: Config, daemon: DaemonHealth) -> StatusReport | TrainingPage:
-    from watcher.cli.commands.status_facts import without_store
+    from watcher.clock import Clock
+    from watcher.reading.status import without_store
     from watcher.store.errors import StoreLost
 
     try:
         with reading(settings, os.environ) as views:
             return _read(request, settings, views, daemon)
     except StoreLost as error:
-        return without_store(settings, daemon, error)
+        return without_store(settings, daemon, error, Clock().utc_now())
 
 
 def _read(request: StatusRequest, settings: Config, views: Views, daemon: DaemonHealth) -> StatusReport | TrainingPage:
-    from watcher.cli.commands.status_facts import find_service, read_status, read_training, service_part, training_part
+    from watcher.cli.whole_status import store_place
+    from watcher.clock import Clock
     from watcher.core.training.model import TrainingRef
+    from watcher.reading.services import find_service, service_part, training_part
+    from watcher.reading.status import read_status
 
-    states = views.polls()
-    read_whole = partial(read_status, settings, views, states, daemon, faulty=request.faulty)
+    states, now, faulty = views.polls(), Clock().utc_now(), request.faulty
+    place = store_place(settings, daemon)
+    read_whole = partial(read_status, settings, views, states, daemon, place=place, now=now, faulty=faulty)
     if request.target is None:
         return read_whole(request.selection)
     service = find_service(settings, views, states, request.target.service)
@@ -174,7 +179,10 @@ def _read(request: StatusRequest, settings: Config, views: Views, daemon: Daemon
     if request.target.type is None or request.target.version is None:
         return part
     ref = TrainingRef(service.account, service.service, request.target.type, request.target.version)
-    page = read_training(settings, views, states, ref, faulty=request.faulty)
+    # It loads the texts of events, which the other pages do not show.
+    from watcher.reading.one_training import read_training
+
+    page = read_training(settings, views, states, ref, now=now, faulty=faulty)
     of_training = training_part(part, ref, page.poll)
     return replace(page, problems=of_training.problems, incidents=of_training.incidents)
 

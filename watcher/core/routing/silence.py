@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from watcher.core.event import RECEIVER_KINDS, STORE_KINDS, Event
-from watcher.core.routing.matcher import Matcher, patterns_of
+from watcher.core.routing.matcher import Matcher, matches_pattern, patterns_of
 from watcher.core.timestamps import require_utc, to_text
+from watcher.core.training.model import ServiceRef, TrainingRef
 
 EXEMPT: Final = STORE_KINDS | RECEIVER_KINDS
 """Kinds that no silence stops: without them nobody would notice that the watcher cannot notify."""
@@ -69,3 +70,15 @@ def covering(event: Event, silences: Iterable[Silence], now: datetime) -> Silenc
     if event.kind in EXEMPT:
         return None
     return next((item for item in silences if item.active(now) and item.match.mismatch(event) is None), None)
+
+
+def may_concern(silence: Silence, service: ServiceRef, training: TrainingRef | None = None) -> bool:
+    """Return whether a silence may match events of a service, or of one training of it; kind and labels are open."""
+    facts = {"account": service.account, "service": service.service}
+    if training is not None:
+        facts |= {"type": training.type, "version": training.version}
+    return all(
+        any(matches_pattern(facts[key], pattern) for pattern in wanted)
+        for key, wanted in silence.match.patterns.items()
+        if key in facts
+    )

@@ -1,0 +1,1 @@
+"""Reads the store into reports, for the commands and the web pages."""

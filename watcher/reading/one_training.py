@@ -1,0 +1,82 @@
+"""Read everything about one training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from watcher.config import Config
+from watcher.core.polling.result import PollState
+from watcher.core.routing.silence import may_concern
+from watcher.core.training.comparison import UsualFacts
+from watcher.core.training.model import Snapshot, TrainingRef
+from watcher.core.training.run import EndedRun
+from watcher.operations.errors import OperationRefusedError
+from watcher.reading.trainings import planned, samples_of, with_progress
+from watcher.reports.progress import Samples, population_of
+from watcher.reports.runs import Differences, differences
+from watcher.reports.status import known, poll_reports, serving
+from watcher.reports.training_page import TrainingPage
+from watcher.store.runs.queries import last_good_run, runs_of
+from watcher.store.views import HistoryFilter, Views
+
+PAGE_RUNS: Final = 5
+"""The number of latest runs on a training's page."""
+PAGE_EVENTS: Final = 20
+"""The number of latest events on a training's page."""
+
+
+def read_training(  # noqa: PLR0913 - the parts of one page
+    config: Config,
+    views: Views,
+    states: Mapping[str, PollState],
+    ref: TrainingRef,
+    *,
+    now: datetime,
+    faulty: bool = False,
+) -> TrainingPage:
+    """Read everything about one training; ``states`` and ``faulty`` as in ``read_status``.
+
+    Raises:
+        OperationRefusedError: it is not in the store.
+    """
+    snapshot = views.one_training(ref)
+    if snapshot is None:
+        raise OperationRefusedError(
+            f"there is no training {ref.service} {ref.type} {ref.version}; see aitems-watcher status {ref.service}"
+        )
+    polls = poll_reports(planned(config), states)
+    polled = serving(ref, polls)
+    (training,) = with_progress(views, tuple(known([snapshot], polls, watches_all=faulty)), now)
+    runs = runs_of(views.connection, ref, PAGE_RUNS)
+    account = config.accounts.get(ref.account)
+    return TrainingPage(
+        at=now,
+        training=training,
+        zone=None if account is None else ZoneInfo(account.time_zone),
+        labels={} if polled is None else polled.poll.naming_of(ref).labels,
+        poll=polled,
+        events=views.history(HistoryFilter(subject=ref.subject, limit=PAGE_EVENTS)),
+        silences=[item for item in views.silences(now) if may_concern(item, ref.service_ref, ref)],
+        runs=runs,
+        stage_usual=_usual_stages(samples_of(views, now), snapshot, runs),
+        differences=_differences(views, snapshot, runs, now),
+    )
+
+
+def _usual_stages(samples: Samples, snapshot: Snapshot, runs: Sequence[EndedRun]) -> Mapping[str, UsualFacts]:
+    """Return how long the stages of the present or latest run usually take."""
+    shown = snapshot.run if snapshot.run is not None else next(reversed(runs), None)
+    statuses = dict.fromkeys(stage.status for stage in (() if shown is None else shown.stages))
+    found = {status: samples.usual(population_of(snapshot, status)) for status in statuses}
+    return {status: usual for status, usual in found.items() if usual is not None}
+
+
+def _differences(views: Views, snapshot: Snapshot, runs: Sequence[EndedRun], now: datetime) -> Differences | None:
+    """Compare a training with the last version that completed before its own end."""
+    before = runs[-1].ended.before if runs and snapshot.run is None else now
+    last = last_good_run(views.connection, snapshot.ref, before)
+    other = None if last is None else views.one_training(last.ref)
+    return None if last is None else differences(snapshot.record, last, {} if other is None else other.record)

@@ -1,0 +1,77 @@
+"""Find a service, and the part of a status that is about it or about one of its trainings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from urllib.parse import quote
+
+from watcher.config import Config
+from watcher.core.polling.result import PollState
+from watcher.core.routing.silence import may_concern
+from watcher.core.training.model import ServiceRef, TrainingRef
+from watcher.operations.errors import OperationRefusedError
+from watcher.reading.trainings import planned
+from watcher.reports.polls import with_discovered
+from watcher.reports.status import PollReport, StatusReport
+from watcher.reports.trainings import service_names
+from watcher.store.views import Views
+
+
+def find_service(config: Config, views: Views, states: Mapping[str, PollState], text: str) -> ServiceRef:
+    """Return the service with this id or name; ``account/service`` where several accounts have one.
+
+    Raises:
+        OperationRefusedError: there is none, or there are several.
+    """
+    names = service_names(with_discovered(planned(config), states))
+    known = {*names, *(item.service for item in views.training_counts())}
+    found = sorted(
+        service
+        for service in known
+        if text
+        in {name for own in (service.service, *names.get(service, ())) for name in (own, f"{service.account}/{own}")}
+    )
+    if len(found) == 1:
+        return found[0]
+    if found:
+        listed = ", ".join(f"{service.account}/{service.service}" for service in found)
+        raise OperationRefusedError(f"several services are called {text!r}: write one of {listed}")
+    raise OperationRefusedError(f"there is no service {text!r}; aitems-watcher status --all lists what is known")
+
+
+def service_part(whole: StatusReport, service: ServiceRef) -> StatusReport:
+    """Return the part of the status that is about one service, and about the daemon."""
+    account = f"account:{quote(service.account, safe='')}"
+    prefixes = tuple(f"{kind}:{service.subject.partition(':')[2]}/" for kind in ("training", "watch"))
+    return replace(
+        whole,
+        polls=[polled for polled in whole.polls if polled.poll.service == service],
+        incidents=[
+            item
+            for item in whole.incidents
+            if item.subject in {account, service.subject} or item.subject.startswith(prefixes)
+        ],
+        reasons=(),
+        queues=(),
+        failed_deliveries=(),
+        deviations=(),
+        failing_receivers=(),
+        unannounced=(),
+        store=None,
+        silences=[item for item in whole.silences if may_concern(item, service)],
+    )
+
+
+def training_part(part: StatusReport, ref: TrainingRef, polled: PollReport | None) -> StatusReport:
+    """Return the part of a service's status that is about one training, and about the daemon."""
+    others = ("training:", "watch:")
+    return replace(
+        part,
+        polls=[] if polled is None else [polled],
+        incidents=[
+            item
+            for item in part.incidents
+            if item.subject in {ref.subject, ref.watch_subject} or not item.subject.startswith(others)
+        ],
+    )
