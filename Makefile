@@ -123,6 +123,7 @@ wheel: $(READY)  ## build the wheel into dist/
 docs: $(READY)  ## write the parts of the docs that come from the code
 	$(BIN)/python scripts/draw_lifecycle.py
 	$(BIN)/python scripts/generate_cli_reference.py
+	PYTHONPATH=. $(BIN)/python scripts/write_openapi.py
 
 clean:  ## forget everything that was set up or built
 	rm -rf $(VENV) $(VENV)-wheel dist build .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis

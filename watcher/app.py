@@ -301,12 +301,13 @@ def _daemon(  # noqa: PLR0913, PLR0917 - the parts of a daemon, joined once
     health_reporter = HealthReporter(database.url, metrics, pipeline, runtime)
     notifier = _systemd_notifier(database, pipeline, health_reporter, runtime)
     _set_budgets(metrics, config)
+    reloader = Reloader(connections, pipeline, connect, notifier, partial(_count_reload, metrics))
     return Daemon(
         database,
         pipeline=pipeline,
-        reloader=Reloader(connections, pipeline, connect, notifier, partial(_count_reload, metrics)),
+        reloader=reloader,
         notifier=notifier,
-        health_endpoints=HealthEndpoints(config, health_reporter, metrics, runtime),
+        health_endpoints=HealthEndpoints(config, lambda: reloader.config, health_reporter, metrics, runtime),
         runtime=runtime,
         budgets=budgets,
     )

@@ -88,7 +88,9 @@ _SOURCES: Final[Mapping[Exported, _Source]] = MappingProxyType(
 )
 
 
-def export_page(connection: Connection, table: Exported, since: datetime | None, after: Key | None) -> Page:
+def export_page(
+    connection: Connection, table: Exported, since: datetime | None, after: Key | None, limit: int | None = None
+) -> Page:
     """Return the rows that follow a place, in a fixed order; ``None`` is the beginning.
 
     Args:
@@ -96,13 +98,15 @@ def export_page(connection: Connection, table: Exported, since: datetime | None,
         table: The table to read.
         since: The earliest time of a row, UTC; ``None`` for all.
         after: The ``last`` of the page before.
+        limit: The number of rows; ``PAGE`` by default.
     """
     source = _SOURCES[table]
     if since is not None and after is None and table is Exported.EVENTS:
         after = _before_first_event(connection, since)
-    rows = connection.execute(_query(source, since, after)).all()
+    limit = limit or PAGE
+    rows = connection.execute(_query(source, since, after).limit(limit)).all()
     width = len(source.columns)
-    last = tuple(rows[-1][width:]) if len(rows) == PAGE else None
+    last = tuple(rows[-1][width:]) if len(rows) == limit else None
     return Page([row[:width] for row in rows], last)
 
 
@@ -123,7 +127,7 @@ def _query(source: _Source, since: datetime | None, after: Key | None) -> Select
         query = query.where(source.time >= to_text(since))
     if after is not None:
         query = query.where(_follows(source.keys, after))
-    return query.order_by(*source.keys).limit(PAGE)
+    return query.order_by(*source.keys)
 
 
 def _follows(keys: Sequence[ColumnElement[Any]], after: Key) -> ColumnElement[bool]:

@@ -50,6 +50,8 @@ class TrainingQuery:
     takes: Callable[[TrainingRef], bool] | None = None
     """A further condition; ``None`` takes all."""
     order: Order = Order.LONGEST
+    after: str | None = None
+    """With ``Order.NAME``: the subject behind which to begin."""
     limit: int | None = None
 
 
@@ -104,6 +106,8 @@ def _query(wanted: TrainingQuery) -> Select[str]:
     query = select(table.subject).where(statuses)
     if not wanted.gone:
         query = query.where(table.gone.is_(False))
+    if wanted.after is not None:
+        query = query.where(table.subject > wanted.after)
     if wanted.service is not None:
         query = query.where(table.account == wanted.service.account, table.service == wanted.service.service)
     return _ordered(query, wanted.order)

@@ -192,6 +192,17 @@ class Views:
         """Return the position of the newest event; 0 where there is none."""
         return self._connection.scalar(select(func.max(schema.event.c.position))) or 0
 
+    def oldest_position(self) -> int:
+        """Return the position of the oldest event that the store still has; 0 where there is none."""
+        return self._connection.scalar(select(func.min(schema.event.c.position))) or 0
+
+    def first_unrouted_position(self, since: datetime) -> int | None:
+        """Return the position of the first event since a time that is not routed yet; ``None`` where each is."""
+        event = schema.event.c
+        waiting = select(func.min(event.position)).where(event.routed_at.is_(None))
+        found: int | None = self._connection.scalar(waiting.where(event.recorded_at >= to_text(since)))
+        return found
+
     def by_id(self, beginning: str, limit: int) -> list[EventHistory]:
         """Return the latest events whose id begins so, the newest first."""
         table = schema.event.c

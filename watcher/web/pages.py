@@ -13,11 +13,12 @@ from starlette.datastructures import MutableHeaders
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from watcher.core.health.readiness import NotReadyReason
 from watcher.core.secret import Secret
+from watcher.web.api.answers import ApiError, problem
 
 SECURITY_HEADERS: Final[Mapping[str, str]] = {
     "Cache-Control": "no-store",
@@ -28,11 +29,17 @@ SECURITY_HEADERS: Final[Mapping[str, str]] = {
 }
 OPEN_PATHS: Final = frozenset({"/", "/healthz"})
 """Pages without a token: they show only that the process responds."""
+REFUSALS: Final[Mapping[HTTPStatus, str]] = {
+    HTTPStatus.METHOD_NOT_ALLOWED: "the API is read-only: GET and HEAD",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "send no body",
+    HTTPStatus.UNAUTHORIZED: "send the token of [web] as Authorization: Bearer",
+}
 INDEX: Final = (
     "aitems-watcher\n"
     "/healthz  200 while the process runs\n"
     "/readyz   200, or 503 with every reason\n"
     "/metrics  metrics for Prometheus\n"
+    "/api/v1   the same data as JSON; /api/v1/openapi.json describes it\n"
 )
 """The page ``/``."""
 
@@ -61,6 +68,8 @@ class Pages:
     readiness: Callable[[], Awaitable[Readiness]]
     metrics: Callable[[], Awaitable[bytes]]
     metrics_type: str
+    routes: Sequence[BaseRoute] = ()
+    """Further routes, such as those of the API."""
     token: Callable[[], Secret] | None = None
     """Read at each request, so that a rotated file takes effect; ``None`` requires no token."""
     hosts: Sequence[str] = ("*",)
@@ -84,7 +93,13 @@ def build_app(pages: Pages) -> ASGIApp:
     async def metrics(_request: Request) -> Response:
         return Response(await pages.metrics(), headers={"Content-Type": pages.metrics_type})
 
-    routes = [Route("/", index), Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]
+    routes = [
+        Route("/", index),
+        Route("/healthz", healthz),
+        Route("/readyz", readyz),
+        Route("/metrics", metrics),
+        *pages.routes,
+    ]
     trusted = TrustedHostMiddleware(Starlette(routes=routes), pages.hosts, www_redirect=False)
     return Guard(trusted, pages.token)
 
@@ -103,12 +118,13 @@ class Guard:
         await (refusal or self._app)(scope, receive, _with_security_headers(send))
 
     def _refusal(self, request: Request) -> Response | None:
+        path = request.url.path
         if request.method not in {"GET", "HEAD"}:
-            return _refused(HTTPStatus.METHOD_NOT_ALLOWED, {"Allow": "GET, HEAD"})
+            return _refused(path, HTTPStatus.METHOD_NOT_ALLOWED, {"Allow": "GET, HEAD"})
         if request.headers.get("Content-Length", "0") != "0" or "Transfer-Encoding" in request.headers:
-            return _refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, {})
-        if request.url.path not in OPEN_PATHS and not self._is_authorized(request):
-            return _refused(HTTPStatus.UNAUTHORIZED, {"WWW-Authenticate": "Bearer"})
+            return _refused(path, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, {})
+        if path not in OPEN_PATHS and not self._is_authorized(request):
+            return _refused(path, HTTPStatus.UNAUTHORIZED, {"WWW-Authenticate": "Bearer"})
         return None
 
     def _is_authorized(self, request: Request) -> bool:
@@ -120,14 +136,19 @@ class Guard:
         return hmac.compare_digest(given.encode("latin-1"), expected.encode())
 
 
-def _refused(status: HTTPStatus, headers: Mapping[str, str]) -> Response:
+def _refused(path: str, status: HTTPStatus, headers: Mapping[str, str]) -> Response:
+    if path.startswith("/api/"):
+        code = status.phrase.lower().replace(" ", "-")
+        return problem(ApiError(status, code, REFUSALS[status], {**headers, "Connection": "close"}))
     return PlainTextResponse(f"{status.phrase}\n", status, headers={**headers, "Connection": "close"})
 
 
 def _with_security_headers(send: Send) -> Send:
     async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
-            MutableHeaders(scope=message).update(SECURITY_HEADERS)
+            headers = MutableHeaders(scope=message)
+            for name, value in SECURITY_HEADERS.items():
+                headers.setdefault(name, value)
         await send(message)
 
     return send_with_headers

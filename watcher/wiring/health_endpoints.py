@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from watcher.config import Config, HeartbeatSettings, SecretRef, WebSettings
-from watcher.core.health.problems import Problem, ProblemCode
+from watcher.core.health.problems import DaemonHealth, DaemonState, Problem, ProblemCode
 from watcher.core.health.readiness import HealthStats, NotReadyReason, not_ready_reasons
 from watcher.core.secret import Secret
 from watcher.http import HttpClient, HttpSettings
@@ -19,12 +19,14 @@ from watcher.metrics import CONTENT_TYPE, Metrics, Reading
 from watcher.pipeline.heartbeat import Heartbeat
 from watcher.store.errors import StoreError
 from watcher.store.health_stats import read_health_stats
+from watcher.store.url import sqlite_path
 from watcher.web.pinger import Pinger
 from watcher.wiring.pipeline import Pipeline
 from watcher.wiring.runtime import Runtime
 from watcher.wiring.secret_sources import CurrentSecret
 
 if TYPE_CHECKING:
+    from watcher.web.api.sources import Sources
     from watcher.web.listener import Listener
     from watcher.web.pages import Readiness
 
@@ -40,7 +42,7 @@ class HealthReporter:
     """Reports the health of the daemon, from the store, the loops and the first round of polls."""
 
     def __init__(self, store_url: str, metrics: Metrics, pipeline: Pipeline, runtime: Runtime) -> None:
-        self._store_url = store_url
+        self.store_url = store_url
         self._metrics = metrics
         self._first_round = pipeline.poller.first_round
         self._in_progress = pipeline.poller.in_progress
@@ -95,7 +97,7 @@ class HealthReporter:
 
     async def _read(self) -> HealthStats | None:
         try:
-            health_stats = await asyncio.to_thread(read_health_stats, self._store_url, self._clock.utc_now())
+            health_stats = await asyncio.to_thread(read_health_stats, self.store_url, self._clock.utc_now())
         except (StoreError, OSError) as error:
             if not self._unreadable:
                 log.warning("store.read_failed", problem=str(error), remedy="run aitems-watcher doctor")
@@ -108,7 +110,16 @@ class HealthReporter:
 class HealthEndpoints:
     """The web listener and the heartbeat; changed settings of either take effect at a restart."""
 
-    def __init__(self, config: Config, health_reporter: HealthReporter, metrics: Metrics, runtime: Runtime) -> None:
+    def __init__(
+        self,
+        config: Config,
+        active: Callable[[], Config],
+        health_reporter: HealthReporter,
+        metrics: Metrics,
+        runtime: Runtime,
+    ) -> None:
+        self._active = active
+        """The active configuration; a reload changes it."""
         self._health_reporter = health_reporter
         self._metrics = metrics
         self._runtime = runtime
@@ -154,6 +165,7 @@ class HealthEndpoints:
         if settings.address is None:
             return None
         # Imported here: without web pages, starlette and uvicorn would only make the process larger.
+        from watcher.web.api.routes import api_routes  # noqa: PLC0415 - see above
         from watcher.web.listener import Listener  # noqa: PLC0415 - see above
         from watcher.web.pages import Pages, build_app  # noqa: PLC0415 - see above
 
@@ -161,11 +173,32 @@ class HealthEndpoints:
             readiness=self._health_reporter.readiness,
             metrics=self._health_reporter.metrics,
             metrics_type=CONTENT_TYPE,
+            routes=api_routes(self._sources()),
             token=token,
             # Without a token, only local names are accepted: a web page may rebind its own name to this machine.
             hosts=EVERY_HOST if token is not None else (*LOOPBACK_HOSTS, settings.address.host),
         )
         return Listener(build_app(pages), settings.address.host, settings.address.port)
+
+    def _sources(self) -> Sources:
+        from watcher.reading.status import StorePlace  # noqa: PLC0415 - loaded where the pages are served
+        from watcher.web.api.sources import Sources  # noqa: PLC0415 - see above
+        from watcher.web.store_reader import StoreReader  # noqa: PLC0415 - see above
+
+        url = self._health_reporter.store_url
+        return Sources(
+            read=StoreReader(url),
+            config=self._active,
+            place=StorePlace(path=sqlite_path(url), url=url),
+            health=self._health,
+            utc_now=self._runtime.clock.utc_now,
+            monotonic=self._runtime.clock.monotonic,
+        )
+
+    async def _health(self) -> DaemonHealth:
+        return DaemonHealth(
+            state=DaemonState.RUNNING, reasons=tuple(await self.reasons()), problems=tuple(self.problems())
+        )
 
     def _heartbeat_url(self, settings: HeartbeatSettings) -> Callable[[], Secret] | None:
         if settings.url is None:

@@ -16,7 +16,6 @@ import pytest
 
 from tests.integration.cli.support import Run, runner
 from tests.unit.reports.facts import event, snapshot
-from watcher.cli.commands import history as history_command
 from watcher.cli.commands import status as status_command
 from watcher.core.batch import Batch, IncidentRow
 from watcher.core.event import Event, Kind
@@ -24,6 +23,7 @@ from watcher.core.health.problems import RUNNING, DaemonHealth, DaemonState
 from watcher.core.incidents.model import Incident
 from watcher.core.polling.result import Cause, PollState
 from watcher.core.training.model import Snapshot, TrainingRef
+from watcher.reading.events import settled_events
 from watcher.store.polls import PollStore
 from watcher.store.sqlite.database import Database, open_database
 from watcher.store.views import EventHistory, Views
@@ -300,10 +300,9 @@ def test_an_event_that_is_still_being_routed_holds_later_ones_back() -> None:
         )
 
     fresh, routed, old = entry(1, 1, routed=False), entry(2, 1, routed=True), entry(3, 9, routed=False)
-    settled = history_command.settled_events
-    assert settled([fresh, routed], NOW) == []
-    assert settled([routed, old, fresh], NOW) == [routed, old]
-    assert settled([replace(fresh, routed_at=NOW), routed], NOW) != []
+    assert settled_events([fresh, routed], NOW) == []
+    assert settled_events([routed, old, fresh], NOW) == [routed, old]
+    assert settled_events([replace(fresh, routed_at=NOW), routed], NOW) != []
 
 
 @pytest.mark.parametrize("age", ["800000d", "9999999d"])

@@ -294,7 +294,8 @@ def read(database: Database) -> None:
         (newest, *_) = views.history(HistoryFilter(text="POP", kinds=frozenset({"progress"}), since=NOW - DAY))
         following = HistoryFilter(subject=newest.event.subject, after=newest.position - 1)
         assert views.history(following)[0] == newest
-        assert views.newest_position() >= newest.position
+        assert views.newest_position() >= newest.position >= views.oldest_position()
+        assert views.first_unrouted_position(NOW + DAY) is None
         assert views.by_id(newest.event.short_id, 2)
         (known, *_) = views.trainings()
         views.training_counts(), views.known_statuses([known.ref]), views.one_training(known.ref)
@@ -303,6 +304,7 @@ def read(database: Database) -> None:
             wanted = TrainingQuery(statuses=statuses, service=known.ref.service_ref, order=order, limit=1)
             assert list(views.find_trainings(wanted)) == [known]
             assert list(views.find_trainings(replace(wanted, takes=lambda ref: ref == known.ref))) == [known]
+            assert list(views.find_trainings(replace(wanted, after=known.ref.subject))) == []
         views.facts(), views.polls(), views.incidents(), views.deviations(), views.queues()
         views.queues([State.DEAD]), views.silences(NOW), views.every_silence(), views.silence("x")
         views.failing_receivers(), views.unannounced(), views.recent(newest.event)

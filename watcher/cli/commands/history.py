@@ -7,9 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime, timedelta
 from functools import partial
-from itertools import takewhile
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -56,8 +54,6 @@ FollowOption = Annotated[bool, typer.Option("--follow", "-f", help="Then show ne
 LIMIT: Final = 50
 FOLLOW_SECONDS: Final = 1.0
 """The time between two reads of new events."""
-ROUTING_TIME: Final = timedelta(seconds=5)
-"""A new event is shown when it is routed, or after this time."""
 
 
 def history(  # noqa: PLR0913 - one parameter an option
@@ -121,6 +117,8 @@ def _show(  # noqa: PLR0913 - the options of the command
 
 def _follow(settings: Config, wanted: HistoryFilter, out: Screen, show: Callable[..., None]) -> None:
     """Show each event that is recorded from now on."""
+    from watcher.reading.events import settled_events
+
     with suppress(KeyboardInterrupt):
         while True:
             out.flush()
@@ -130,10 +128,3 @@ def _follow(settings: Config, wanted: HistoryFilter, out: Screen, show: Callable
             show(events, headings=False)
             if events:
                 wanted = replace(wanted, after=events[-1].position)
-
-
-def settled_events(events: Sequence[EventHistory], now: datetime) -> list[EventHistory]:
-    """Return the events before the first that is still being routed, so that none is shown half or out of order."""
-    return list(
-        takewhile(lambda item: item.routed_at is not None or now - item.event.recorded_at > ROUTING_TIME, events)
-    )
