@@ -24,7 +24,7 @@ from typing import Final
 
 from watcher.core.event import Event, Kind, event_id
 from watcher.core.training.comparison import StuckFacts
-from watcher.core.training.current_run import Bounds, RunStart
+from watcher.core.training.current_run import Bounds, CurrentRun, RunStart
 from watcher.core.training.decision import Decision, DecisionContext, DecisionReason
 from watcher.core.training.model import (
     Observation,
@@ -188,15 +188,13 @@ def _found_again(known: Snapshot, observation: Observation, context: DecisionCon
         skipped=(),
         reason=DecisionReason.FOUND_AGAIN.value,
     )
-    snapshot = replace(
-        known,
-        gone=False,
-        absent=0,
-        pending=None if known.status == observation.status else unconfirmed,
-        seen_after=observation.asked_at if known.status == observation.status else known.seen_after,
-        seq=back.seq,
-        record=observation.record,
-    )
+    snapshot = replace(known, gone=False, absent=0, seq=back.seq, record=observation.record)
+    if known.status == observation.status:
+        # Nobody knows how the training fared meanwhile, so that time counts for no limit.
+        run = None if known.run is None else after_gap(known.run, known.seen_after, observation.asked_at)
+        snapshot = replace(snapshot, pending=None, seen_after=observation.asked_at, run=run)
+    else:
+        snapshot = replace(snapshot, pending=unconfirmed)
     return Decision(snapshot=snapshot, reason=DecisionReason.FOUND_AGAIN, event=back)
 
 
@@ -229,9 +227,9 @@ def _unchanged(known: Snapshot, observation: Observation, context: DecisionConte
     snapshot = replace(known.unchanged_at(observation.asked_at), pending=None, absent=0, record=observation.record)
     if known.run is None:
         return Decision(snapshot=snapshot, reason=reason)
-    run = after_gap(known.run, known.seen_after, context.polling_since)
     # A wall clock that was set back during the request says nothing about how long the stage has taken.
     asked_at = min(observation.asked_at, now)
+    run = after_gap(known.run, known.seen_after, min(context.polling_since, asked_at))
     run, facts = after_limits(replace(snapshot, run=run), run, context.stuck_rules, asked_at)
     decision = Decision(snapshot=replace(snapshot, run=run), reason=reason)
     return decision if facts is None else _stuck(decision.snapshot, facts, observation, context, now)
@@ -305,7 +303,7 @@ def _announce(
         seen_after=unconfirmed.asked_at,
         changed_after=event.after,
         changed_before=event.before,
-        run=run_after(known.run, known.status, unconfirmed.status, event.bounds),
+        run=_run_after(known, unconfirmed, event.bounds, context.polling_since),
         pending=None,
         seq=event.seq,
         announced_statuses=known.announced_statuses | new_statuses,
@@ -350,6 +348,21 @@ def _event(
         outage=None if catch_up is None else catch_up.outage,
         record=known.record,
     )
+
+
+def _run_after(
+    known: Snapshot, unconfirmed: UnconfirmedStatus, bounds: Bounds, polling_since: datetime
+) -> CurrentRun | None:
+    """Return the run in progress after a change of status, without the gaps in polling before and after its answer.
+
+    A gap that hid the change counts for no run. The new stage needs no correction: its bounds end after that gap.
+    """
+    run, seen_at = known.run, unconfirmed.asked_at
+    if run is not None and unconfirmed.late:
+        run = after_gap(run, known.seen_after, min(polling_since, seen_at))
+    run = run_after(run, known.status, unconfirmed.status, bounds)
+    # Another gap may have come before the answer that confirmed it.
+    return None if run is None else after_gap(run, seen_at, polling_since)
 
 
 def _start_of_run(known: Snapshot, status: str, bounds: Bounds) -> RunStart | None:

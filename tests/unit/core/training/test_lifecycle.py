@@ -454,3 +454,38 @@ def test_an_unlisted_training_that_an_answer_has_shown_meanwhile_is_not_gone(sou
     absent = unlisted(poll(None, "learning", 0).snapshot, START).snapshot
     shown = poll(absent, "learning", 7, source).snapshot
     assert vanished(shown, context(), START + 9 * SECOND, viewed=True) is None
+
+
+def unpolled_in_run_and_stage(snapshot: Snapshot) -> tuple[float, float]:
+    assert snapshot.run is not None
+    return snapshot.run.unpolled_in_run.total_seconds(), snapshot.run.unpolled_in_stage.total_seconds()
+
+
+@pytest.mark.parametrize(
+    ("steps", "polling_since", "expected"),
+    [
+        pytest.param([(1, "waiting"), (100, "waiting")], 90, (89, 89), id="no change"),
+        pytest.param([(1, "waiting"), (100, "learning")], 90, (89, 0), id="a change"),
+        pytest.param([(1, "learning"), (100, "waiting"), (101, "waiting")], 90, (89, 0), id="a change back"),
+        pytest.param([(1, "learning"), (2, "waiting"), (101, "waiting")], 90, (88, 88), id="before its second answer"),
+        pytest.param([(1, "completed"), (100, "learning"), (101, "learning")], 90, (0, 0), id="a restart"),
+        pytest.param([(1, "waiting"), (2, "learning")], 0, (0, 0), id="no gap"),
+        pytest.param([(1, "waiting"), (100, "waiting")], 101, (99, 99), id="until after the request"),
+    ],
+)
+def test_a_gap_counts_for_no_run_and_for_the_stage_that_it_did_not_end(
+    steps: list[tuple[int, str]], polling_since: int, expected: tuple[float, float]
+) -> None:
+    snapshot = None
+    for second, status in steps:
+        # The gap ends between the last two answers, or before the second of three.
+        began = START + polling_since * SECOND if second >= min(polling_since, 100) else START
+        snapshot = poll(snapshot, status, second, polling_since=began).snapshot
+    assert snapshot is not None
+    assert unpolled_in_run_and_stage(snapshot) == expected
+
+
+def test_the_time_in_which_a_training_was_gone_counts_for_no_limit() -> None:
+    waiting = poll(None, "waiting", 1).snapshot
+    gone = replace(waiting, gone=True, absent=2)
+    assert unpolled_in_run_and_stage(poll(gone, "waiting", 100).snapshot) == (99, 99)
