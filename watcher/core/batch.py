@@ -49,7 +49,7 @@ class Batch:
 
 
 class NotSavedError(Exception):
-    """The store cannot be written at present; nothing was recorded, and the same batch may succeed later.
+    """The store cannot be used at present; nothing was recorded, and the same decision may be recorded later.
 
     The text is a code for the cause, e.g. ``disk-full``.
     """

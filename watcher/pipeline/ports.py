@@ -132,7 +132,11 @@ class PollingStore(PollStore, Protocol):
     async def earlier_runs(
         self, wanted: Mapping[RunGroup, Collection[str]], now: datetime
     ) -> Mapping[RunGroup, EarlierRuns]:
-        """Return the earlier runs of groups, each with those of its stages whose statuses are given."""
+        """Return the earlier runs of groups, each with those of its stages whose statuses are given.
+
+        Raises:
+            NotSavedError: the store can neither be read nor written for a while.
+        """
         ...
 
 

@@ -33,7 +33,7 @@ from watcher.store.runs.history import read_earlier
 from watcher.store.runs.retrainings import read_retraining, retraining_row
 from watcher.store.runs.rows import run_row, stage_rows
 from watcher.store.upsert import insert_or_ignore, insert_or_update
-from watcher.store.write_faults import fault_of
+from watcher.store.write_faults import SHORT_FAULTS, fault_of
 from watcher.store.writer import StoreWriter
 
 
@@ -79,12 +79,22 @@ class PollStore:
     async def earlier_runs(
         self, wanted: Mapping[RunGroup, Collection[str]], now: datetime
     ) -> Mapping[RunGroup, EarlierRuns]:
-        """Return the earlier runs of groups, each with those of its stages whose statuses are given."""
+        """Return the earlier runs of groups, each with those of its stages whose statuses are given.
+
+        Raises:
+            NotSavedError: the store is locked or away for a while.
+        """
 
         def read(connection: Connection) -> dict[RunGroup, EarlierRuns]:
             return {group: read_earlier(connection, group, stages, now) for group, stages in wanted.items()}
 
-        return await self._database.write(read)
+        try:
+            return await self._database.write(read)
+        except DBAPIError as error:
+            # A bad disk may leave the runs unreadable for ever, and must not end the polling.
+            if (fault := fault_of(error)) in SHORT_FAULTS:
+                raise NotSavedError(fault.value) from error
+            raise
 
 
 def _load(connection: Connection, accounts: Collection[str] | None) -> SavedState:

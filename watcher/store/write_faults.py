@@ -28,6 +28,9 @@ class WriteFault(StrEnum):
     """The file is no longer where it was opened; writes still reach it, and are lost with this process."""
 
 
+SHORT_FAULTS: Final = (WriteFault.LOCKED, WriteFault.AWAY)
+"""They hit each transaction alike, and end without a repair."""
+
 _SQLITE: Final[Mapping[int, WriteFault]] = MappingProxyType(
     {
         sqlite3.SQLITE_FULL: WriteFault.FULL,

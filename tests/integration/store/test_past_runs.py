@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from tests.integration.store.conftest import NOW
 from tests.support.runs import DAY, FIRST_END, ended_run
 from tests.support.schemas import make_schema
-from watcher.core.batch import Batch
+from watcher.core.batch import Batch, NotSavedError
 from watcher.core.event import Event, Kind, event_id
 from watcher.core.training.current_run import Bounds, CurrentRun, LearnedLimits, RunStart, Stage, StuckReport
 from watcher.core.training.earlier_runs import RunGroup
@@ -129,6 +129,27 @@ async def test_a_version_that_the_first_poll_found_completed_is_the_last_good_on
     later = (await store.earlier_runs({group: ()}, NOW))[group].last_good
     assert later is not None
     assert later.version == "v1"
+
+
+class FailingWriter:
+    """A store whose transactions fail with one of SQLite's result codes."""
+
+    def __init__(self, code: int) -> None:
+        self._code = code
+
+    async def write(self, _work: Callable[..., object]) -> object:
+        error = sqlite3.OperationalError()
+        error.sqlite_errorcode = self._code
+        raise OperationalError("BEGIN", {}, error)
+
+
+@pytest.mark.parametrize(
+    ("code", "error"), [(sqlite3.SQLITE_BUSY, NotSavedError), (sqlite3.SQLITE_CORRUPT, OperationalError)]
+)
+async def test_a_locked_store_can_be_asked_for_earlier_runs_again(code: int, error: type[Exception]) -> None:
+    store = PollStore(FailingWriter(code))  # type: ignore[arg-type]  # only this method is called
+    with pytest.raises(error):
+        await store.earlier_runs({RunGroup("main", "s", "pop", hpo=None): ()}, NOW)
 
 
 async def test_old_runs_are_pruned_with_their_stages_in_batches(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import structlog
 
+from watcher.core.batch import NotSavedError
 from watcher.core.event import Event, Kind, event_id
 from watcher.core.training.comparison import Pace, StuckFacts
 from watcher.core.training.current_run import CurrentRun
@@ -42,13 +43,19 @@ class RunComparer:
         self._clock = clock
 
     async def complete(self, decisions: Sequence[Decision]) -> Sequence[Decision]:
-        """Return the decisions with what earlier runs say; without it where the store cannot be read."""
+        """Return the decisions with what earlier runs say; without it where these cannot be read.
+
+        Raises:
+            NotSavedError: the store can neither be read nor written for a while, so it is to be decided again.
+        """
         wanted = _wanted(decisions)
         if not wanted:
             return decisions
         now = self._clock.utc_now()
         try:
             earlier = await self._poll_store.earlier_runs(wanted, now)
+        except NotSavedError:
+            raise
         except Exception:
             # A message that says less is better than none; limits are looked up at the next poll.
             log.exception("runs.not_compared", trainings=len(decisions))

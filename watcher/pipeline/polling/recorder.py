@@ -53,7 +53,7 @@ class Recorder:
         """Decide in the account's turn and record the changes; return them.
 
         Raises:
-            NotSavedError: the store cannot be written, and the writer does not wait for it.
+            NotSavedError: the store cannot be used, and the writer does not wait for it.
         """
 
         async def decide_and_write() -> Changes:

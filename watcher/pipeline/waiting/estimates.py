@@ -24,7 +24,8 @@ class Estimates:
     def __init__(self, poll_store: PollingStore, clock: Clock) -> None:
         self._poll_store = poll_store
         self._clock = clock
-        self._samples: dict[RunGroup, Samples | None] = {}
+        self._samples: dict[RunGroup, Samples] = {}
+        self._is_failing = False
 
     async def of(self, training: Snapshot) -> tuple[UsualFacts | None, EndFacts | None]:
         """Return the usual duration and the expected end; ``None`` for each that is not known."""
@@ -35,16 +36,19 @@ class Estimates:
         return samples.usual, end_facts(run, samples, self._clock.utc_now())
 
     async def _samples_of(self, group: RunGroup) -> Samples | None:
-        if group not in self._samples:
-            self._samples[group] = await self._read(group)
-        return self._samples[group]
+        known = self._samples.get(group) or await self._read(group)
+        if known is not None:
+            self._samples[group] = known
+        return known
 
     async def _read(self, group: RunGroup) -> Samples | None:
         now = self._clock.utc_now()
         try:
             earlier = await self._poll_store.earlier_runs({group: ()}, now)
-        except Exception:
-            # A wait without an expected end is better than none.
-            log.exception("runs.not_read", service=group.service, type=group.type)
+        except Exception as error:  # noqa: BLE001 - a wait without an expected end is better than none
+            if not self._is_failing:
+                log.warning("runs.not_read", service=group.service, type=group.type, error=repr(error))
+            self._is_failing = True
             return None
+        self._is_failing = False
         return Samples(earlier[group], now)

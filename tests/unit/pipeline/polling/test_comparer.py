@@ -11,6 +11,7 @@ from typing import Final
 import pytest
 
 from tests.support.runs import ended_run
+from watcher.core.batch import NotSavedError
 from watcher.core.event import Event, Kind
 from watcher.core.training.current_run import CurrentRun, LearnedLimits, RunStart, Stage
 from watcher.core.training.decision import Decision, DecisionContext
@@ -30,8 +31,9 @@ class Store:
 
     epoch = "e1"
 
-    def __init__(self, earlier: EarlierRuns | None) -> None:
+    def __init__(self, earlier: EarlierRuns | None, error: Exception | None = None) -> None:
         self.earlier = earlier
+        self.error = error
         self.asked: list[Mapping[RunGroup, Collection[str]]] = []
 
     async def earlier_runs(
@@ -39,8 +41,9 @@ class Store:
     ) -> Mapping[RunGroup, EarlierRuns]:
         assert now == NOW
         self.asked.append(wanted)
-        if self.earlier is None:
-            raise OSError("the store cannot be read")
+        if self.error is not None:
+            raise self.error
+        assert self.earlier is not None
         return dict.fromkeys(wanted, self.earlier)
 
     def utc_now(self) -> datetime:
@@ -116,4 +119,9 @@ def test_without_runs_the_store_is_not_asked() -> None:
 @pytest.mark.parametrize("new", ["learningFailed", "completed", "stopping"])
 def test_an_event_goes_without_a_comparison_where_the_store_cannot_be_read(new: str) -> None:
     decision = moved("v1", "learning", new)
-    assert complete(Store(None), decision) == [decision]
+    assert complete(Store(None, OSError("the runs cannot be read")), decision) == [decision]
+
+
+def test_a_decision_is_taken_again_where_the_store_is_locked() -> None:
+    with pytest.raises(NotSavedError):
+        complete(Store(None, NotSavedError("locked")), moved("v1", "learning", "completed"))

@@ -6,8 +6,10 @@ from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
 import pytest
+from structlog.testing import capture_logs
 
 from tests.support.past_runs import NOW, past_runs
+from watcher.core.batch import NotSavedError
 from watcher.core.training.current_run import CurrentRun, RunStart, Stage
 from watcher.core.training.earlier_runs import EarlierRuns, RunGroup
 from watcher.core.training.model import Snapshot, TrainingRef
@@ -66,6 +68,17 @@ async def test_a_run_is_expected_to_end_after_the_usual_time_and_the_store_is_re
         assert end is not None
         assert (usual.runs, usual.median // MINUTE, (end.median - NOW) // MINUTE) == (10, 50, 30)
     assert runs.reads == 1
+
+
+async def test_runs_that_could_not_be_read_are_read_at_the_next_report_and_one_line_says_so() -> None:
+    runs = Runs(10, NotSavedError("locked"))
+    estimates = Estimates(runs, NoonClock())
+    with capture_logs() as lines:
+        for _ in range(3):
+            assert await estimates.of(training()) == (None, None)
+    assert [(line["event"], line["log_level"]) for line in lines] == [("runs.not_read", "warning")]
+    runs.error = None
+    assert (await estimates.of(training()))[1] is not None
 
 
 @pytest.mark.parametrize(
