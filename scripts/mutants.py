@@ -551,8 +551,8 @@ MUTANTS: Final = (
     Mutant(
         "no poll follows a limit within the idle interval",
         "watcher/pipeline/polling/intervals.py",
-        "return usual if deadline is None else min(usual, deadline - asked_at + AFTER_DEADLINE)",
-        "return usual",
+        "if limit is None or limit >= start:",
+        "if limit is None or limit >= 0:",
         HANGING,
     ),
     Mutant(

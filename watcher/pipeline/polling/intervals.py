@@ -18,7 +18,7 @@ from watcher.pipeline.polling.targets import PollTarget
 from watcher.pipeline.ports import Clock
 
 AFTER_DEADLINE: Final = timedelta(seconds=1)
-"""A poll that starts early by its jitter must not come before the limit."""
+"""The wall clock may run a little behind the monotonic one, and the poll must not come before the limit."""
 
 
 class Intervals:
@@ -45,23 +45,37 @@ class Intervals:
             started: the start of that run.
         """
         finished = self._clock.monotonic()
-        unit = random.random()  # noqa: S311 - it spreads the polls
-        start = finished if target.poll_again else next_start(started, finished, self._interval(target, started), unit)
+        start = finished if target.poll_again else self._start(target, started, finished)
         return max(start, finished + target.retry_after_seconds)
 
-    def _interval(self, target: PollTarget, started: float) -> timedelta:
-        poll = target.poll
+    def _start(self, target: PollTarget, started: float, finished: float) -> float:
+        poll, unit = target.poll, random.random()  # noqa: S311 - it spreads the polls
         if failures := self._cache.poll(poll.key).failures:
-            return interval_after(poll.cadence, failures)
+            return next_start(started, finished, interval_after(poll.cadence, failures), unit)
         # During an incident, the results that end it matter as much as trainings in progress.
         if target.hurried or self._incident_monitor.incident_over(poll) is not None:
-            return poll.cadence.interval
-        asked_at = self._steady(started)
-        usual = self._usual_interval(poll, self._steady(self._clock.monotonic()))
+            return next_start(started, finished, poll.cadence.interval, unit)
+        start = next_start(started, finished, self._usual_interval(poll, self._steady(finished)), unit)
+        limit = self._after_limit(target, started)
+        if limit is None or limit >= start:
+            return start
+        # A fresh poll follows each limit; the idle interval may be much longer.
+        target.limit_polled_at = limit
+        return max(limit, finished)
+
+    def _after_limit(self, target: PollTarget, started: float) -> float | None:
+        """Return when the next limit of a target's trainings has passed, in monotonic seconds; ``None`` without one.
+
+        Limits take one poll an interval: those of many trainings would poll their list without a pause.
+        """
+        poll, asked_at = target.poll, self._steady(started)
         deadlines = (earliest_deadline(self._cache, poll, asked_at), earliest_overdue(self._cache, poll, asked_at))
         deadline = min((time for time in deadlines if time is not None), default=None)
-        # A fresh poll follows each limit; the idle interval may be much longer.
-        return usual if deadline is None else min(usual, deadline - asked_at + AFTER_DEADLINE)
+        if deadline is None:
+            return None
+        passed = started + (deadline - asked_at + AFTER_DEADLINE).total_seconds()
+        before = target.limit_polled_at
+        return passed if before is None else max(passed, before + poll.cadence.interval.total_seconds())
 
     def _usual_interval(self, poll: Poll, now: datetime) -> timedelta:
         usual = interval_for(poll.cadence, self._cache.known(poll).values(), now)

@@ -45,6 +45,8 @@ class PollTarget:
     """Whether its latest result asks for another poll at once."""
     hurried: bool = False
     """Whether it is polled at the short interval, as an answer raised a question."""
+    limit_polled_at: float | None = None
+    """The start of the latest poll that a limit asked for, in monotonic seconds."""
     retry_after_seconds: float = 0.0
     """The time that AiTEMS asked to wait for, in its latest result."""
 
