@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, update
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from tests.integration.store.conftest import NOW
@@ -121,6 +121,9 @@ async def test_a_version_that_the_first_poll_found_completed_is_the_last_good_on
         for number in range(8)
     ]
     await store.record(Batch(snapshots=tuple(snapshots)))
+    # The records of other types are not read.
+    others = update(schema.training).where(schema.training.c.subject.contains("relatedItem")).values(record="{")
+    await database.write(lambda connection: connection.execute(others).rowcount)
     group = RunGroup("main", "s", "pop", hpo=None)
     good = (await store.earlier_runs({group: ()}, NOW))[group].last_good
     assert good is not None
