@@ -48,6 +48,9 @@ async def test_an_older_store_gets_its_retrainings_from_its_runs(path: Path) -> 
         "INSERT INTO training (subject, account, service, status, seen_after, first_seen_at, seq, announced_statuses, "
         "record, revision, run) VALUES (?, 'main', 's', 'learning', ?, ?, 1, '[]', '{}', 1, ?)"
     )
+    stage = (
+        "INSERT INTO stage (subject, seq, number, status, left_after, left_before) VALUES (?, 1, 0, 'learning', ?, ?)"
+    )
     hours = [f"2026-11-2{day}T00:00:00.000000Z" for day in range(6)]
     current = f'{{"start":["{hours[4]}","{hours[5]}"],"stages":[["learning"]]}}'
     with closing(sqlite3.connect(path)) as store, store:
@@ -56,13 +59,16 @@ async def test_an_older_store_gets_its_retrainings_from_its_runs(path: Path) -> 
             times = (hours[number], hours[number], hours[number], hours[number + 1])
             store.execute(run, (f"training:main/s/pop/{version}", version, outcome, *times))
             store.execute(training, (f"training:main/s/pop/{version}", hours[number], hours[number], None))
+        # The first poll found v0 in progress; v5 began and ended between two polls.
         store.execute(run, ("training:main/s/pop/v0", "v0", "completed", None, None, hours[0], hours[0]))
+        store.execute(stage, ("training:main/s/pop/v0", hours[0], hours[0]))
+        store.execute(run, ("training:main/s/pop/v5", "v5", "failed", None, None, hours[2], hours[3]))
         store.execute(training, ("training:main/s/pop/v4", hours[4], hours[4], current))
         store.execute(training, ("training:main/s/relatedItem/v1", hours[3], hours[3], None))
     with closing(open_database(path, purpose="test", now=NOW)) as database:
         other, pop = sorted((await PollStore(database).load()).retrainings, key=lambda item: len(item.starts))
     assert (pop.ref, pop.seq, pop.reported) == (RetrainingRef("main", "s", "pop"), 0, frozenset())
-    assert [start.before.day for start in pop.starts] == [20, 21, 22, 25]
+    assert [start.before.day for start in pop.starts] == [20, 21, 22, 23, 25]
     assert (pop.since.day, other.since.day) == (20, 23)
     assert pop.last_good is not None
     assert (pop.last_good.version, other.last_good) == ("v2", None)

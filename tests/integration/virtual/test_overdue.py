@@ -171,6 +171,16 @@ def test_a_start_while_the_daemon_was_down_is_no_absence(tmp_path: Path) -> None
     assert play(tmp_path, scenario, EVERY_SIX) == []
 
 
+def test_runs_of_one_version_that_begin_and_end_between_two_polls_are_starts(tmp_path: Path) -> None:
+    async def scenario(life: Scenario) -> None:
+        async with life.running():
+            for end, units in (("learningFailed", 6), ("completed", 6), ("requestFailed", 5), ("ready", 1)) * 2:
+                life.api.trainings["s1", "v0"] = end
+                await asyncio.sleep(units * UNIT)
+
+    assert play(tmp_path, scenario, EVERY_SIX) == []
+
+
 def test_a_deadline_is_met_between_two_polls_of_the_idle_interval(tmp_path: Path) -> None:
     async def scenario(life: Scenario) -> None:
         async with life.running():

@@ -10,11 +10,12 @@ from urllib.parse import quote, unquote
 from watcher.core.event import Event, Kind
 from watcher.core.training.absence import GoodVersion, Missing
 from watcher.core.training.current_run import Bounds
-from watcher.core.training.model import Phase, ServiceRef, TrainingRef, phase_of
+from watcher.core.training.model import NOT_ENDED, Phase, ServiceRef, TrainingRef, phase_of
 from watcher.core.training.regular_starts import MOST_STARTS
 
 _PREFIX: Final = "retraining"
 _OF_NEW: Final = frozenset({Kind.APPEARED, Kind.PROGRESS, Kind.SUCCEEDED, Kind.FAILED, Kind.UNKNOWN_STATUS})
+_ENDS: Final = frozenset({Kind.SUCCEEDED, Kind.FAILED})
 NOTHING: Final[frozenset[Missing]] = frozenset()
 
 
@@ -94,6 +95,9 @@ def start_in(event: Event) -> Bounds | None:
         return None
     if event.from_status is None and event.kind in _OF_NEW:
         return None if phase_of(event.to_status) is Phase.IDLE else event.bounds
+    if event.kind in _ENDS:
+        # From an end or from ``ready``, so that the run began and ended between two polls.
+        return None if phase_of(event.from_status or "") in NOT_ENDED else event.bounds
     begins = event.run is not None and event.run.bounds == event.bounds
     return event.bounds if begins and event.kind in {Kind.PROGRESS, Kind.RESTARTED} else None
 

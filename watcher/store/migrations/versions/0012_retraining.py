@@ -25,9 +25,10 @@ down_revision = "0011"
 
 _run = sa.table(
     "run",
-    *(sa.column(name) for name in ("account", "service", "type", "version", "outcome", "started_after")),
-    *(sa.column(name) for name in ("started_before", "ended_after", "ended_before")),
+    *(sa.column(name) for name in ("subject", "seq", "account", "service", "type", "version", "outcome")),
+    *(sa.column(name) for name in ("started_after", "started_before", "ended_after", "ended_before")),
 )
+_stage = sa.table("stage", sa.column("subject"), sa.column("seq"))
 _training = sa.table("training", *(sa.column(name) for name in ("subject", "first_seen_at", "run")))
 
 
@@ -74,9 +75,12 @@ def _read(row: sa.Row[Any]) -> Retraining | None:
 
 
 def _starts(connection: sa.Connection, ref: RetrainingRef) -> list[Bounds]:
-    query = _of(sa.select(_run), ref).where(_run.c.started_before.is_not(None))
-    rows = connection.execute(query.order_by(_run.c.started_before.desc()).limit(MOST_STARTS))
-    return [_bounds(row.started_after, row.started_before) for row in rows]
+    # A run without a stage began and ended between two polls; one that the first poll found has a stage.
+    has_stage = sa.exists().where(_stage.c.subject == _run.c.subject, _stage.c.seq == _run.c.seq)
+    query = _of(sa.select(_run), ref).where(_run.c.started_before.is_not(None) | ~has_stage)
+    latest = sa.func.coalesce(_run.c.started_before, _run.c.ended_before).desc()
+    rows = connection.execute(query.order_by(latest).limit(MOST_STARTS))
+    return [_bounds(row.started_after or row.ended_after, row.started_before or row.ended_before) for row in rows]
 
 
 def _last_good(connection: sa.Connection, ref: RetrainingRef) -> GoodVersion | None:
