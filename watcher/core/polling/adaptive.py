@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
 from itertools import pairwise
-from math import exp, sqrt
+from math import exp, log, sqrt
 from typing import Final
 
 from watcher.core.training.prediction import Prediction
@@ -29,25 +29,52 @@ POINTS: Final = 160
 STEPS: Final = 40
 """The halvings that find the scale."""
 KEPT: Final = 256
-"""Densities in memory: one for each group of runs in progress."""
+"""Curves in memory; one takes ten milliseconds to compute."""
+SPREAD_STEP: Final = 0.05
+"""Spreads that differ by less, as a share, have one curve."""
+DEGREES_STEP: Final = 10
+"""So have degrees of freedom that differ by less, from this number on."""
+HOUR: Final = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """The density for runs whose median is an hour."""
+
+    seconds: Sequence[float]
+    """The beginnings of the parts, ascending from 0."""
+    relative: Sequence[float]
 
 
 @dataclass(frozen=True, slots=True)
 class Density:
     """The polls of a run, by the time since its start, beside those of a fixed interval: 1 stands for as many."""
 
-    seconds: Sequence[float]
-    """The beginnings of the parts, ascending from 0."""
-    relative: Sequence[float]
+    curve: Curve
+    scale: float
+    """An hour as a part of the predicted median."""
 
     def at(self, elapsed_seconds: float) -> float:
         """Return the density after this time."""
-        return self.relative[max(bisect_right(self.seconds, elapsed_seconds) - 1, 0)]
+        curve = self.curve
+        return curve.relative[max(bisect_right(curve.seconds, elapsed_seconds * self.scale) - 1, 0)]
+
+
+def density_of(prediction: Prediction) -> Density:
+    """Return the density for a predicted duration; on average over runs it is 1.
+
+    Predictions that differ a little have one curve: each run that ends changes that of its group.
+    """
+    degrees = prediction.degrees
+    if degrees >= DEGREES_STEP:
+        degrees = round(degrees / DEGREES_STEP) * DEGREES_STEP
+    curve = _curve(round(log(prediction.spread) / SPREAD_STEP), degrees)
+    return Density(curve=curve, scale=HOUR / exp(prediction.center))
 
 
 @lru_cache(KEPT)
-def density_of(prediction: Prediction) -> Density:
-    """Return the density for a predicted duration; on average over runs it is 1."""
+def _curve(spread_step: int, degrees: int) -> Curve:
+    prediction = Prediction(center=log(HOUR), spread=exp(spread_step * SPREAD_STEP), degrees=degrees)
     seconds = _points(prediction)
     survival = [_survival(prediction, point, seconds[-1]) for point in seconds]
     widths = [end - begin for begin, end in pairwise(seconds)]
@@ -62,7 +89,7 @@ def density_of(prediction: Prediction) -> Density:
     scale = _scale(roots, weights)
     relative = [_bounded(scale * root) for root in roots]
     # Beyond the last point nearly every run has ended.
-    return Density(tuple(seconds), (*relative, 1.0))
+    return Curve(tuple(seconds), (*relative, 1.0))
 
 
 def next_wait(densities: Iterable[tuple[Density | None, timedelta]], interval: timedelta) -> timedelta:

@@ -54,6 +54,15 @@ def test_a_run_of_any_length_takes_about_as_many_polls_as_at_the_fixed_interval(
     assert 0.75 < polls * 30 / spent < 1.25
 
 
+def test_predictions_that_differ_a_little_or_in_their_median_share_a_curve() -> None:
+    usual = density_of(USUAL).curve
+    slower = Prediction(center=log(3 * HOUR), spread=0.101, degrees=27)
+    assert density_of(slower).curve is usual
+    assert density_of(slower).at(3.03 * HOUR) == density_of(USUAL).at(1.01 * HOUR)
+    assert density_of(Prediction(center=log(HOUR), spread=0.12, degrees=29)).curve is not usual
+    assert density_of(Prediction(center=log(HOUR), spread=0.1, degrees=5)).curve is not usual
+
+
 def test_without_earlier_runs_the_interval_is_the_fixed_one() -> None:
     assert waits(None, 0) == pytest.approx(30)
     assert next_wait([], INTERVAL) == INTERVAL
