@@ -66,10 +66,6 @@ class LearnedLimits:
     """The median of the expected end at that time, UTC; ``None`` where it is not known."""
 
 
-NO_LIMITS: Final = LearnedLimits()
-"""Of a run that has too few earlier ones."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StuckReport:
     """The latest event that said that the training may be stuck in its present stage."""

@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from watcher.core.training.comparison import StuckFacts
-from watcher.core.training.current_run import NO_LIMITS, Bounds, CurrentRun, StuckReport
+from watcher.core.training.current_run import Bounds, CurrentRun, StuckReport
 from watcher.core.training.model import Snapshot, TrainingRef
 from watcher.core.training.stuck_limit import StuckLevel, StuckLimit
-from watcher.core.training.stuck_rules import LEARNED_RULES, StuckRule, StuckRules
+from watcher.core.training.stuck_rules import StuckRule, StuckRules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,9 +75,6 @@ def limits_in_force(snapshot: Snapshot, rules: StuckRules) -> tuple[LimitInForce
 
 def next_deadline(snapshot: Snapshot, rules: StuckRules) -> datetime | None:
     """Return the time at which a training may be stuck next, UTC; ``None`` where no limit is known."""
-    if rules is LEARNED_RULES and snapshot.run is not None and snapshot.run.limits == NO_LIMITS:
-        # Each poll asks this for each training in progress.
-        return None
     deadlines = (item.next_deadline for item in limits_in_force(snapshot, rules))
     return min((time for time in deadlines if time is not None), default=None)
 

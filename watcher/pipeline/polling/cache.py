@@ -21,6 +21,7 @@ from watcher.core.polling.result import PollState
 from watcher.core.training.model import ServiceRef, Snapshot, TrainingRef
 from watcher.core.training.retraining import Retraining, RetrainingRef
 from watcher.core.training.run import run_after_restore
+from watcher.pipeline.polling.deadlines import Deadlines
 from watcher.pipeline.ports import PollStore
 from watcher.pipeline.wakeup import Wake
 
@@ -33,6 +34,8 @@ class PollCache:
         self._services: dict[ServiceRef, dict[TrainingRef, Snapshot]] = {}
         self._polls: dict[str, PollState] = {}
         self._in_progress: dict[ServiceRef, set[TrainingRef]] = {}
+        self.deadlines = Deadlines()
+        """Those of the trainings in progress."""
         self._viewed: dict[ServiceRef, set[TrainingRef]] = {}
         """The trainings with a poll state of their own."""
         self._incident_rows: dict[str, IncidentRow] = {}
@@ -233,6 +236,7 @@ class PollCache:
                 self._in_progress.setdefault(service, set()).add(snapshot.ref)
             elif service in self._in_progress:
                 self._in_progress[service].discard(snapshot.ref)
+                self.deadlines.forget(snapshot.ref)
 
 
 def _training_of(key: str) -> TrainingRef | None:

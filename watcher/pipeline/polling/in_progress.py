@@ -8,7 +8,6 @@ from datetime import datetime
 from watcher.core.polling.plan import Poll
 from watcher.core.polling.result import PollResult
 from watcher.core.training.model import Shown, Snapshot
-from watcher.core.training.stuck import next_deadline
 from watcher.core.training.stuck_rules import LEARNED_RULES, StuckRules
 from watcher.pipeline.polling.cache import PollCache
 from watcher.pipeline.polling.last_shown import last_shown_at
@@ -35,7 +34,7 @@ def shown_in_progress(
     """
     running = cache.in_progress(context.poll)
     had_gap = _had_gap(cache, context)
-    waiting = {item.ref for item in running if _has_passed(context.poll, item, result.asked_at)}
+    waiting = {item.ref for item in running if _has_passed(cache, context.poll, item, result.asked_at)}
     waiting |= {item.ref for item in running if had_gap and _was_unpolled(cache, context, item)}
     waiting -= {item.ref for item in beside}
     return [item for item in result.shown if item.ref in waiting] if waiting else []
@@ -43,17 +42,17 @@ def shown_in_progress(
 
 def earliest_deadline(cache: PollCache, poll: Poll, after: datetime) -> datetime | None:
     """Return the next time after this one at which a training of a poll may be stuck; ``None`` where there is none."""
-    deadlines = (next_deadline(item, rules_of(poll, item)) for item in cache.in_progress(poll))
+    deadlines = (cache.deadlines.of(item, rules_of(poll, item)) for item in cache.in_progress(poll))
     return min((time for time in deadlines if time is not None and time > after), default=None)
 
 
-def _has_passed(poll: Poll, snapshot: Snapshot, asked_at: datetime) -> bool:
+def _has_passed(cache: PollCache, poll: Poll, snapshot: Snapshot, asked_at: datetime) -> bool:
     """Return whether a limit has passed before a request, or is not looked up yet."""
     if snapshot.gone or snapshot.run is None:
         return False
     if snapshot.run.limits is None:
         return True
-    deadline = next_deadline(snapshot, rules_of(poll, snapshot))
+    deadline = cache.deadlines.of(snapshot, rules_of(poll, snapshot))
     return deadline is not None and deadline <= asked_at
 
 

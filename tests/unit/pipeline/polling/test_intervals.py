@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Final
+from unittest import mock
 
 import pytest
 
@@ -15,8 +17,10 @@ from watcher.core.polling.plan import Naming, Poll
 from watcher.core.polling.schedule import Cadence
 from watcher.core.training.current_run import Bounds, CurrentRun, LearnedLimits, RunStart, Stage
 from watcher.core.training.model import ServiceRef, Snapshot, TrainingRef
+from watcher.core.training.stuck import next_deadline
 from watcher.core.training.stuck_rules import StuckRules
 from watcher.pipeline.polling.cache import PollCache
+from watcher.pipeline.polling.deadlines import Deadlines
 from watcher.pipeline.polling.intervals import Intervals
 from watcher.pipeline.polling.targets import PollTarget
 
@@ -67,6 +71,20 @@ def limited(number: int, passes_after_seconds: float) -> Snapshot:
     )
     ref = TrainingRef("main", "s", "pop", f"v{number}")
     return Snapshot(ref=ref, status="learning", seen_after=START, first_seen_at=START, run=run)
+
+
+def test_a_deadline_is_computed_once_for_a_change_of_the_run_or_of_the_rules() -> None:
+    deadlines, rules = Deadlines(), StuckRules(usual=LIMIT)
+    snapshot = limited(1, 17)
+    assert snapshot.run is not None
+    with mock.patch("watcher.pipeline.polling.deadlines.next_deadline", side_effect=next_deadline) as computed:
+        for _poll in range(3):
+            assert deadlines.of(snapshot, rules) == START + timedelta(seconds=17)
+        assert computed.call_count == 1
+        later = replace(snapshot, run=snapshot.run.with_gap(timedelta(seconds=9)))
+        assert deadlines.of(later, rules) == START + timedelta(seconds=26)
+        assert deadlines.of(later, StuckRules(usual=LIMIT / 2)) == START + timedelta(seconds=26) - LIMIT / 2
+        assert deadlines.of(replace(later, gone=True), rules) is None
 
 
 def starts_of_polls(trainings: Sequence[Snapshot], until_seconds: float) -> list[float]:
