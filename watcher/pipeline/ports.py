@@ -15,7 +15,7 @@ from watcher.core.event import Event, Restore
 from watcher.core.polling.result import PollFailure, PollOutcome, UnreadableRecord
 from watcher.core.routing.fallback import FallbackEvent
 from watcher.core.routing.planning import OutboxState, RoutingPlan
-from watcher.core.training.earlier_runs import EarlierRuns, RunGroup
+from watcher.core.training.earlier_runs import EarlierRuns, RunGroup, RunsWanted
 from watcher.core.training.model import ServiceRef, Snapshot, TrainingRef
 
 
@@ -130,9 +130,9 @@ class PollingStore(PollStore, Protocol):
     """The same with the recorded runs."""
 
     async def earlier_runs(
-        self, wanted: Mapping[RunGroup, Collection[str]], now: datetime
+        self, wanted: Mapping[RunGroup, RunsWanted], now: datetime
     ) -> Mapping[RunGroup, EarlierRuns]:
-        """Return the earlier runs of groups, each with those of its stages whose statuses are given.
+        """Return the earlier runs of groups, as far as they are wanted.
 
         Raises:
             NotSavedError: the store can neither be read nor written for a while.

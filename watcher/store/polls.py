@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from watcher.core.batch import Batch, NotSavedError, SavedState
 from watcher.core.event import Restore
 from watcher.core.subject import NO_ACCOUNT
-from watcher.core.training.earlier_runs import EarlierRuns, RunGroup
+from watcher.core.training.earlier_runs import EarlierRuns, RunGroup, RunsWanted
 from watcher.core.training.model import Snapshot
 from watcher.core.training.run import EndedRun
 from watcher.store import outbox, schema
@@ -77,16 +77,16 @@ class PollStore:
         return [replace(snapshot, revision=snapshot.revision + 1) for snapshot in batch.snapshots]
 
     async def earlier_runs(
-        self, wanted: Mapping[RunGroup, Collection[str]], now: datetime
+        self, wanted: Mapping[RunGroup, RunsWanted], now: datetime
     ) -> Mapping[RunGroup, EarlierRuns]:
-        """Return the earlier runs of groups, each with those of its stages whose statuses are given.
+        """Return the earlier runs of groups, as far as they are wanted.
 
         Raises:
             NotSavedError: the store is locked or away for a while.
         """
 
         def read(connection: Connection) -> dict[RunGroup, EarlierRuns]:
-            return {group: read_earlier(connection, group, stages, now) for group, stages in wanted.items()}
+            return {group: read_earlier(connection, group, runs, now) for group, runs in wanted.items()}
 
         try:
             return await self._database.write(read)

@@ -19,7 +19,7 @@ from tests.support.schemas import make_schema
 from watcher.core.batch import Batch, NotSavedError
 from watcher.core.event import Event, Kind, event_id
 from watcher.core.training.current_run import Bounds, CurrentRun, LearnedLimits, RunStart, Stage, StuckReport
-from watcher.core.training.earlier_runs import RunGroup
+from watcher.core.training.earlier_runs import RunGroup, RunsWanted
 from watcher.core.training.model import Snapshot, TrainingRef
 from watcher.core.training.past_runs import Outcome
 from watcher.core.training.run import EndedRun, EndedStage
@@ -32,6 +32,7 @@ from watcher.store.runs.rows import read_run_row, read_stage_row
 from watcher.store.sqlite.database import Database, open_database
 
 MINUTE = timedelta(minutes=1)
+EVERYTHING = RunsWanted(failed=True, streak=True, stages=frozenset({"learning", "waiting"}))
 
 
 async def kept_runs(database: Database) -> list[EndedRun]:
@@ -93,7 +94,7 @@ async def test_the_earlier_runs_of_a_group_are_those_that_teach_with_their_strea
     runs += [replace(ended_run(9, 20), ref=TrainingRef("main", "other", "pop", "v9"))]
     await store.record(Batch(runs=tuple(runs)))
     group = RunGroup("main", "s", "pop", hpo=False)
-    found = (await store.earlier_runs({group: ("learning", "waiting")}, FIRST_END + 9 * DAY))[group]
+    found = (await store.earlier_runs({group: EVERYTHING}, FIRST_END + 9 * DAY))[group]
     assert [past.duration for past in found.completed] == [50 * MINUTE] * 4
     assert [past.duration for past in found.completed_in_account] == [50 * MINUTE] * 5 + [20 * MINUTE]
     assert [past.duration for past in found.stages["waiting"]] == [5 * MINUTE] * 4
@@ -102,7 +103,7 @@ async def test_the_earlier_runs_of_a_group_are_those_that_teach_with_their_strea
     assert found.last_good is not None
     assert found.last_failed is not None
     assert (found.last_good.version, found.last_failed.version) == ("v6", "v8")
-    half_a_year_later = (await store.earlier_runs({group: ()}, FIRST_END + 183 * DAY))[group]
+    half_a_year_later = (await store.earlier_runs({group: EVERYTHING}, FIRST_END + 183 * DAY))[group]
     assert [past.ended_at for past in half_a_year_later.completed] == [FIRST_END + 3 * DAY]
 
 
@@ -125,11 +126,11 @@ async def test_a_version_that_the_first_poll_found_completed_is_the_last_good_on
     others = update(schema.training).where(schema.training.c.subject.contains("relatedItem")).values(record="{")
     await database.write(lambda connection: connection.execute(others).rowcount)
     group = RunGroup("main", "s", "pop", hpo=None)
-    good = (await store.earlier_runs({group: ()}, NOW))[group].last_good
+    good = (await store.earlier_runs({group: EVERYTHING}, NOW))[group].last_good
     assert good is not None
     assert (good.version, good.config) == ("old1", {"item_top_n": 1})
     await store.record(Batch(runs=(ended_run(1),)))
-    later = (await store.earlier_runs({group: ()}, NOW))[group].last_good
+    later = (await store.earlier_runs({group: EVERYTHING}, NOW))[group].last_good
     assert later is not None
     assert later.version == "v1"
 
@@ -152,7 +153,7 @@ class FailingWriter:
 async def test_a_locked_store_can_be_asked_for_earlier_runs_again(code: int, error: type[Exception]) -> None:
     store = PollStore(FailingWriter(code))  # type: ignore[arg-type]  # only this method is called
     with pytest.raises(error):
-        await store.earlier_runs({RunGroup("main", "s", "pop", hpo=None): ()}, NOW)
+        await store.earlier_runs({RunGroup("main", "s", "pop", hpo=None): EVERYTHING}, NOW)
 
 
 async def test_old_runs_are_pruned_with_their_stages_in_batches(

@@ -36,7 +36,7 @@ from watcher.core.routing.matcher import matcher_of
 from watcher.core.routing.planning import OutboxState, OutdatedDecisionError, plan_deliveries
 from watcher.core.routing.reason import NotAnnounced, routed
 from watcher.core.routing.routes import Recipient, RoutingDecision
-from watcher.core.training.earlier_runs import RunGroup
+from watcher.core.training.earlier_runs import RunGroup, RunsWanted
 from watcher.core.training.model import Snapshot
 from watcher.core.training.past_runs import Population
 from watcher.core.training.retraining import Retraining, RetrainingRef
@@ -181,8 +181,9 @@ async def poll(database: Database, make_snapshot: Callable[..., Snapshot]) -> No
         await store.record(Batch(snapshots=(known,)))
     await store.load()
     await store.load({"main"})
+    everything = RunsWanted(failed=True, streak=True, stages=frozenset({"learning"}))
     groups = [RunGroup("main", name, "pop", hpo) for name in ("s", "other") for hpo in (None, True, False)]
-    await store.earlier_runs(dict.fromkeys(groups, ("learning",)), NOW)
+    await store.earlier_runs(dict.fromkeys(groups, everything), NOW)
 
 
 async def deliver(database: Database, make_event: MakeEvent) -> None:

@@ -49,6 +49,31 @@ class KnownVersion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunsWanted:
+    """The earlier runs of a group that a decision needs; to read all of them takes milliseconds."""
+
+    completed: bool = True
+    """Those that completed."""
+    failed: bool = False
+    """Those that failed."""
+    streak: bool = False
+    """The latest ones in a row, and the last good and the last failed version."""
+    stages: frozenset[str] = frozenset()
+    """The statuses of the stages of completed runs."""
+
+    def __bool__(self) -> bool:
+        return self.completed or self.failed or self.streak or bool(self.stages)
+
+    def __or__(self, other: RunsWanted) -> RunsWanted:
+        return RunsWanted(
+            completed=self.completed or other.completed,
+            failed=self.failed or other.failed,
+            streak=self.streak or other.streak,
+            stages=self.stages | other.stages,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EarlierRuns:
     """The runs of a group before the present ones, as far as later runs are compared with them."""
 
@@ -77,27 +102,27 @@ class EarlierRuns:
 
 
 class Samples:
-    """The samples of earlier runs that count at present, each made once for all runs of an answer."""
+    """The samples of earlier runs that count at present, each made once; the runs themselves are not kept."""
 
     def __init__(self, earlier: EarlierRuns, now: datetime) -> None:
-        self._earlier = earlier
-        self._now = now
-        self._stages: dict[str, Sample | None] = {}
-
-    @cached_property
-    def own(self) -> Sample | None:
+        self.own = sample_of(earlier.completed, now)
         """The completed runs of the group; ``None`` for fewer than 5."""
-        return sample_of(self._earlier.completed, self._now)
-
-    @cached_property
-    def in_account(self) -> Sample | None:
+        self.in_account = sample_of(earlier.completed_in_account, now)
         """Those of the type in the whole account."""
-        return sample_of(self._earlier.completed_in_account, self._now)
-
-    @cached_property
-    def failed(self) -> Sample | None:
+        self.failed: Sample | None = None
         """The failed runs of the group."""
-        return sample_of(self._earlier.failed, self._now, Outcome.FAILED)
+        self._stages: dict[str, Sample | None] = {}
+        self.add(earlier, now)
+
+    def add(self, earlier: EarlierRuns, now: datetime) -> None:
+        """Add the failed runs and the stages of the same group that were read later."""
+        if earlier.failed:
+            self.failed = sample_of(earlier.failed, now, Outcome.FAILED)
+        self._stages |= {status: sample_of(runs, now) for status, runs in earlier.stages.items()}
+
+    def beyond(self, wanted: RunsWanted) -> RunsWanted:
+        """Return those of the wanted runs that these samples do not have."""
+        return replace(wanted, completed=False, stages=wanted.stages - self._stages.keys())
 
     @cached_property
     def limit(self) -> StuckLimit | None:
@@ -118,9 +143,7 @@ class Samples:
 
     def stage(self, status: str) -> Sample | None:
         """Return the stages with this status of completed runs of the group; ``None`` for fewer than 5."""
-        if status not in self._stages:
-            self._stages[status] = sample_of(self._earlier.stages.get(status, ()), self._now)
-        return self._stages[status]
+        return self._stages.get(status)
 
 
 def compared(run: EndedRun, earlier: EarlierRuns, samples: Samples, config: Mapping[str, object] | None) -> Comparison:

@@ -145,7 +145,8 @@ def level_start(seconds: Sequence[float]) -> int:
 def next_level_start(seconds: Sequence[float], start: int, end: int) -> int:
     """Return the start of the level after the durations up to ``end``, of which those from ``start`` on counted."""
     first_new = end - RUNS_OF_NEW_LEVEL
-    earlier = seconds[max(start, first_new - MOST_RUNS) : first_new]
+    # To sort them again is cheap, and each quantile and median does.
+    earlier = sorted(seconds[max(start, first_new - MOST_RUNS) : first_new])
     if len(earlier) < FEWEST_RUNS:
         return start
     # A run that hung and completed would hide each rise up to its own length.

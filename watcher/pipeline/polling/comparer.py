@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 import structlog
 
@@ -15,6 +16,7 @@ from watcher.core.training.decision import Decision, DecisionReason
 from watcher.core.training.earlier_runs import (
     EarlierRuns,
     RunGroup,
+    RunsWanted,
     Samples,
     compared,
     end_facts,
@@ -22,7 +24,9 @@ from watcher.core.training.earlier_runs import (
     usual_facts,
 )
 from watcher.core.training.model import Snapshot
+from watcher.core.training.past_runs import Outcome
 from watcher.core.training.run import EndedRun, hpo_of
+from watcher.pipeline.polling.known_samples import KnownSamples
 from watcher.pipeline.ports import Clock, PollingStore
 
 log = structlog.get_logger()
@@ -41,6 +45,7 @@ class RunComparer:
     def __init__(self, poll_store: PollingStore, clock: Clock) -> None:
         self._poll_store = poll_store
         self._clock = clock
+        self._known = KnownSamples()
 
     async def complete(self, decisions: Sequence[Decision]) -> Sequence[Decision]:
         """Return the decisions with what earlier runs say; without it where these cannot be read.
@@ -53,15 +58,33 @@ class RunComparer:
             return decisions
         now = self._clock.utc_now()
         try:
-            earlier = await self._poll_store.earlier_runs(wanted, now)
+            groups = await self._groups_of(wanted, now)
         except NotSavedError:
             raise
         except Exception:
             # A message that says less is better than none; limits are looked up at the next poll.
             log.exception("runs.not_compared", trainings=len(decisions))
             return decisions
-        groups = {group: _Group(runs, Samples(runs, now)) for group, runs in earlier.items()}
+        self._known.forget(item.ended_run.ref for item in decisions if item.ended_run is not None)
         return [self._complete(item, groups) for item in decisions]
+
+    async def _groups_of(self, wanted: Mapping[RunGroup, RunsWanted], now: datetime) -> Mapping[RunGroup, _Group]:
+        known = {group: samples for group in wanted if (samples := self._known.of(group, now)) is not None}
+        lacking = {group: known[group].beyond(runs) if group in known else runs for group, runs in wanted.items()}
+        read = await self._read({group: runs for group, runs in lacking.items() if runs}, now)
+        groups: dict[RunGroup, _Group] = {}
+        for group in wanted:
+            earlier, samples = read.get(group, EarlierRuns()), known.get(group)
+            if samples is None:
+                samples = Samples(earlier, now)
+                self._known.keep(group, samples, now)
+            else:
+                samples.add(earlier, now)
+            groups[group] = _Group(earlier, samples)
+        return groups
+
+    async def _read(self, wanted: Mapping[RunGroup, RunsWanted], now: datetime) -> Mapping[RunGroup, EarlierRuns]:
+        return await self._poll_store.earlier_runs(wanted, now) if wanted else {}
 
     def _complete(self, decision: Decision, groups: Mapping[RunGroup, _Group]) -> Decision:
         group = groups.get(group_of(decision.snapshot)) if _needs_runs(decision) else None
@@ -112,13 +135,22 @@ class _Group:
     samples: Samples
 
 
-def _wanted(decisions: Iterable[Decision]) -> dict[RunGroup, Collection[str]]:
-    wanted: dict[RunGroup, Collection[str]] = {}
+def _wanted(decisions: Iterable[Decision]) -> dict[RunGroup, RunsWanted]:
+    wanted: dict[RunGroup, RunsWanted] = {}
     for decision in decisions:
         if _needs_runs(decision):
-            group = group_of(decision.snapshot)
-            wanted[group] = {*wanted.get(group, ()), *_stages_of(decision)}
+            group, runs = group_of(decision.snapshot), _wanted_by(decision)
+            wanted[group] = wanted[group] | runs if group in wanted else runs
     return wanted
+
+
+def _wanted_by(decision: Decision) -> RunsWanted:
+    ended = decision.ended_run
+    return RunsWanted(
+        failed=ended is not None and ended.outcome is Outcome.FAILED,
+        streak=ended is not None,
+        stages=frozenset(_stages_of(decision)),
+    )
 
 
 def _needs_runs(decision: Decision) -> bool:

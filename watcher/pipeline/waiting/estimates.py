@@ -5,7 +5,7 @@ from __future__ import annotations
 import structlog
 
 from watcher.core.training.comparison import EndFacts, UsualFacts
-from watcher.core.training.earlier_runs import RunGroup, Samples, end_facts
+from watcher.core.training.earlier_runs import RunGroup, RunsWanted, Samples, end_facts
 from watcher.core.training.model import Snapshot
 from watcher.pipeline.polling.comparer import group_of
 from watcher.pipeline.ports import Clock, PollingStore
@@ -44,7 +44,7 @@ class Estimates:
     async def _read(self, group: RunGroup) -> Samples | None:
         now = self._clock.utc_now()
         try:
-            earlier = await self._poll_store.earlier_runs({group: ()}, now)
+            earlier = await self._poll_store.earlier_runs({group: RunsWanted()}, now)
         except Exception as error:  # noqa: BLE001 - a wait without an expected end is better than none
             if not self._is_failing:
                 log.warning("runs.not_read", service=group.service, type=group.type, error=repr(error))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
 from watcher.core.batch import Batch, SavedState
 from watcher.core.event import Restore
-from watcher.core.training.earlier_runs import EarlierRuns, RunGroup
+from watcher.core.training.earlier_runs import EarlierRuns, RunGroup, RunsWanted
 from watcher.core.training.model import Snapshot
 
 
@@ -28,7 +28,7 @@ class WithoutStore:
         return [replace(item, revision=item.revision + 1) for item in batch.snapshots]
 
     async def earlier_runs(
-        self, wanted: Mapping[RunGroup, Collection[str]], _now: datetime
+        self, wanted: Mapping[RunGroup, RunsWanted], _now: datetime
     ) -> Mapping[RunGroup, EarlierRuns]:
         """Return no runs for each group."""
         return dict.fromkeys(wanted, EarlierRuns())

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,7 +12,7 @@ from sqlalchemy import Connection, Row, Select, bindparam, func, select
 
 from watcher.core.timestamps import from_text, read_date, to_text
 from watcher.core.training.current_run import Bounds
-from watcher.core.training.earlier_runs import EarlierRuns, KnownVersion, RunGroup
+from watcher.core.training.earlier_runs import EarlierRuns, KnownVersion, RunGroup, RunsWanted
 from watcher.core.training.model import Status, TrainingRef
 from watcher.core.training.past_runs import FEWEST_RUNS, LONGEST_AGO, MOST_RUNS, WIDEST_BOUNDS, Outcome, PastRun
 from watcher.store import schema
@@ -21,23 +22,30 @@ NEWEST = 2 * MOST_RUNS
 _run, _stage, _training = schema.run, schema.stage, schema.training
 
 
-def read_earlier(connection: Connection, group: RunGroup, stages: Collection[str], now: datetime) -> EarlierRuns:
-    """Read the earlier runs of a group, with those of its stages whose statuses are given."""
+def read_earlier(connection: Connection, group: RunGroup, wanted: RunsWanted, now: datetime) -> EarlierRuns:
+    """Read the earlier runs of a group, as far as they are wanted."""
     keys = {"account": group.account, "service": group.service, "type": group.type}
-    since = {"since": to_text(now - LONGEST_AGO)}
-    completed = _past(connection, _teaching(group), keys | since, Outcome.COMPLETED)
-    few = len(completed) < FEWEST_RUNS
+    recent, since = _teaching(group), {"since": to_text(now - LONGEST_AGO)}
+    earlier = _streak(connection, group, keys) if wanted.streak else EarlierRuns()
+    completed = _past(connection, recent, keys | since, Outcome.COMPLETED) if wanted.completed else ()
+    few = wanted.completed and len(completed) < FEWEST_RUNS
     in_account = {key: keys[key] for key in ("account", "type")}
+    return replace(
+        earlier,
+        completed=completed,
+        completed_in_account=_past(connection, _IN_ACCOUNT, in_account | since, Outcome.COMPLETED) if few else (),
+        failed=_past(connection, recent, keys | since, Outcome.FAILED) if wanted.failed else (),
+        stages={
+            status: _past(connection, _teaching_stages(group), keys | since | {"status": status}, Outcome.COMPLETED)
+            for status in wanted.stages
+        },
+    )
+
+
+def _streak(connection: Connection, group: RunGroup, keys: Mapping[str, object]) -> EarlierRuns:
     good = _last(connection, keys, Outcome.COMPLETED) or _found_completed(connection, group)
     failed = _last(connection, keys, Outcome.FAILED)
     return EarlierRuns(
-        completed=completed,
-        completed_in_account=_past(connection, _IN_ACCOUNT, in_account | since, Outcome.COMPLETED) if few else (),
-        failed=_past(connection, _teaching(group), keys | since, Outcome.FAILED),
-        stages={
-            status: _past(connection, _teaching_stages(group), keys | since | {"status": status}, Outcome.COMPLETED)
-            for status in stages
-        },
         failures=_count_since(connection, keys, Outcome.FAILED, good),
         successes=_count_since(connection, keys, Outcome.COMPLETED, failed),
         last_good=good,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -15,11 +15,12 @@ from watcher.core.batch import NotSavedError
 from watcher.core.event import Event, Kind
 from watcher.core.training.current_run import CurrentRun, LearnedLimits, RunStart, Stage
 from watcher.core.training.decision import Decision, DecisionContext
-from watcher.core.training.earlier_runs import EarlierRuns, RunGroup
+from watcher.core.training.earlier_runs import EarlierRuns, RunGroup, RunsWanted, Samples
 from watcher.core.training.lifecycle import decide
 from watcher.core.training.model import Observation, Snapshot, Source, TrainingRef
 from watcher.core.training.past_runs import PastRun
 from watcher.pipeline.polling.comparer import RunComparer
+from watcher.pipeline.polling.known_samples import MOST_GROUPS, KnownSamples
 
 NOW: Final = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 MINUTE: Final = timedelta(minutes=1)
@@ -34,10 +35,10 @@ class Store:
     def __init__(self, earlier: EarlierRuns | None, error: Exception | None = None) -> None:
         self.earlier = earlier
         self.error = error
-        self.asked: list[Mapping[RunGroup, Collection[str]]] = []
+        self.asked: list[Mapping[RunGroup, RunsWanted]] = []
 
     async def earlier_runs(
-        self, wanted: Mapping[RunGroup, Collection[str]], now: datetime
+        self, wanted: Mapping[RunGroup, RunsWanted], now: datetime
     ) -> Mapping[RunGroup, EarlierRuns]:
         assert now == NOW
         self.asked.append(wanted)
@@ -68,9 +69,12 @@ def moved(version: str, old: str, new: str, minutes: float = 30) -> Decision:
     return decide(known, answer, DecisionContext(epoch="e1", polling_since=start), NOW)
 
 
+def comparer_of(store: Store) -> RunComparer:
+    return RunComparer(store, store)  # type: ignore[arg-type]  # only these methods are called
+
+
 def complete(store: Store, *decisions: Decision) -> list[Decision]:
-    comparer = RunComparer(store, store)  # type: ignore[arg-type]  # only these methods are called
-    return list(asyncio.run(comparer.complete(decisions)))
+    return list(asyncio.run(comparer_of(store).complete(decisions)))
 
 
 def event_of(decision: Decision) -> Event:
@@ -93,7 +97,48 @@ def test_a_training_in_its_next_stage_gets_its_limits() -> None:
     assert run.limits.stage is not None
     assert run.limits.prediction is not None
     assert run.limits.expected_end is not None
-    assert store.asked == [{RunGroup("main", "s", "pop", hpo=False): {"learning"}}]
+    assert store.asked == [{RunGroup("main", "s", "pop", hpo=False): RunsWanted(stages=frozenset({"learning"}))}]
+
+
+def test_runs_are_read_once_until_one_of_the_group_ends_and_only_what_is_needed() -> None:
+    store, group = (
+        Store(replace(EARLIER, stages={"learning": EARLIER.completed})),
+        RunGroup("main", "s", "pop", hpo=False),
+    )
+    comparer = comparer_of(store)
+
+    def complete_one(decision: Decision) -> list[RunsWanted]:
+        asyncio.run(comparer.complete([decision]))
+        asked, store.asked = store.asked, []
+        return [wanted[group] for wanted in asked]
+
+    learning = RunsWanted(stages=frozenset({"learning"}))
+    assert complete_one(moved("v1", "waiting", "learning")) == [learning]
+    assert complete_one(moved("v2", "waiting", "learning")) == []
+    stopping = RunsWanted(completed=False, stages=frozenset({"stopping"}))
+    assert complete_one(moved("v2", "learning", "stopping")) == [stopping]
+    assert complete_one(moved("v1", "learning", "completed")) == [RunsWanted(completed=False, streak=True)]
+    assert complete_one(moved("v2", "waiting", "learning")) == [learning]
+    failure = RunsWanted(completed=False, failed=True, streak=True)
+    assert complete_one(moved("v1", "learning", "learningFailed")) == [failure]
+
+
+def test_samples_are_forgotten_with_age_and_where_a_run_of_the_account_counts_for_them() -> None:
+    known, few, many = KnownSamples(), RunGroup("main", "s", "pop", None), RunGroup("main", "t", "pop", None)
+    known.keep(few, Samples(EarlierRuns(), NOW), NOW)
+    known.keep(many, Samples(EARLIER, NOW), NOW)
+    assert known.of(few, NOW + 59 * MINUTE) is not None
+    assert (known.of(few, NOW + 60 * MINUTE), known.of(few, NOW - MINUTE)) == (None, None)
+    known.forget([TrainingRef("other", "s", "pop", "v1"), TrainingRef("main", "s", "relatedItem", "v1")])
+    assert known.of(few, NOW) is not None
+    known.forget([TrainingRef("main", "another", "pop", "v1")])
+    assert (known.of(few, NOW), known.of(many, NOW) is None) == (None, False)
+    known.forget([TrainingRef("main", "t", "pop", "v1")])
+    assert known.of(many, NOW) is None
+    for number in range(MOST_GROUPS + 1):
+        known.keep(RunGroup("main", f"s{number}", "pop", None), Samples(EARLIER, NOW), NOW)
+    assert known.of(RunGroup("main", "s0", "pop", None), NOW) is None
+    assert known.of(RunGroup("main", "s1", "pop", None), NOW) is not None
 
 
 def test_a_fast_run_gets_a_second_event_with_the_next_number() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 import pytest
@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from tests.support.past_runs import NOW, past_runs
 from watcher.core.batch import NotSavedError
 from watcher.core.training.current_run import CurrentRun, RunStart, Stage
-from watcher.core.training.earlier_runs import EarlierRuns, RunGroup
+from watcher.core.training.earlier_runs import EarlierRuns, RunGroup, RunsWanted
 from watcher.core.training.model import Snapshot, TrainingRef
 from watcher.pipeline.waiting.estimates import Estimates
 from watcher.pipeline.waiting.without_store import WithoutStore
@@ -28,7 +28,7 @@ class Runs(WithoutStore):
         self.reads = 0
 
     async def earlier_runs(
-        self, wanted: Mapping[RunGroup, Collection[str]], _now: datetime
+        self, wanted: Mapping[RunGroup, RunsWanted], _now: datetime
     ) -> Mapping[RunGroup, EarlierRuns]:
         self.reads += 1
         if self.error is not None:
