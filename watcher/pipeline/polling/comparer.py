@@ -46,6 +46,8 @@ class RunComparer:
         self._poll_store = poll_store
         self._clock = clock
         self._known = KnownSamples()
+        self._is_failing = False
+        """Whether the runs could not be read last."""
 
     async def complete(self, decisions: Sequence[Decision]) -> Sequence[Decision]:
         """Return the decisions with what earlier runs say; without it where these cannot be read.
@@ -61,12 +63,21 @@ class RunComparer:
             groups = await self._groups_of(wanted, now)
         except NotSavedError:
             raise
-        except Exception:
-            # A message that says less is better than none; limits are looked up at the next poll.
-            log.exception("runs.not_compared", trainings=len(decisions))
+        except Exception as error:  # noqa: BLE001 - a message that says less is better than none
+            # Each poll of a training without limits comes here again.
+            self._note(repr(error))
             return decisions
+        self._note(None)
         self._known.forget(item.ended_run.ref for item in decisions if item.ended_run is not None)
         return [self._complete(item, groups) for item in decisions]
+
+    def _note(self, problem: str | None) -> None:
+        """Log that the runs cannot be read any more, or can be read again."""
+        if problem is not None and not self._is_failing:
+            log.error("runs.not_compared", problem=problem)
+        elif problem is None and self._is_failing:
+            log.info("runs.compared_again")
+        self._is_failing = problem is not None
 
     async def _groups_of(self, wanted: Mapping[RunGroup, RunsWanted], now: datetime) -> Mapping[RunGroup, _Group]:
         known = {group: samples for group in wanted if (samples := self._known.of(group, now)) is not None}

@@ -47,7 +47,7 @@ class Estimates:
             earlier = await self._poll_store.earlier_runs({group: RunsWanted()}, now)
         except Exception as error:  # noqa: BLE001 - a wait without an expected end is better than none
             if not self._is_failing:
-                log.warning("runs.not_read", service=group.service, type=group.type, error=repr(error))
+                log.warning("runs.not_read", service=group.service, type=group.type, problem=repr(error))
             self._is_failing = True
             return None
         self._is_failing = False

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import pytest
+from structlog.testing import capture_logs
 
 from tests.support.runs import ended_run
 from watcher.core.batch import NotSavedError
@@ -165,6 +166,17 @@ def test_without_runs_the_store_is_not_asked() -> None:
 def test_an_event_goes_without_a_comparison_where_the_store_cannot_be_read(new: str) -> None:
     decision = moved("v1", "learning", new)
     assert complete(Store(None, OSError("the runs cannot be read")), decision) == [decision]
+
+
+def test_one_line_says_that_the_runs_cannot_be_read_and_one_that_they_can_again() -> None:
+    store, decision = Store(EARLIER, OSError("gone")), moved("v1", "waiting", "learning")
+    comparer = comparer_of(store)
+    with capture_logs() as lines:
+        for error in (OSError("gone"), OSError("gone"), None, None, OSError("gone")):
+            store.error = error
+            asyncio.run(comparer.complete([decision, moved("v2", "learning", "completed")]))
+    assert [line["event"] for line in lines] == ["runs.not_compared", "runs.compared_again", "runs.not_compared"]
+    assert "exc_info" not in lines[0]
 
 
 def test_a_decision_is_taken_again_where_the_store_is_locked() -> None:
