@@ -19,7 +19,8 @@ from watcher.reports.progress import Samples, population_of
 from watcher.reports.runs import Differences, differences
 from watcher.reports.status import known, poll_reports, serving
 from watcher.reports.training_page import TrainingPage
-from watcher.store.runs.queries import last_good_run, runs_of
+from watcher.store.runs.history import last_good
+from watcher.store.runs.queries import runs_of
 from watcher.store.views import HistoryFilter, Views
 
 PAGE_RUNS: Final = 5
@@ -75,8 +76,9 @@ def _usual_stages(samples: Samples, snapshot: Snapshot, runs: Sequence[EndedRun]
 
 
 def _differences(views: Views, snapshot: Snapshot, runs: Sequence[EndedRun], now: datetime) -> Differences | None:
-    """Compare a training with the last version that completed before its own end."""
-    before = runs[-1].ended.before if runs and snapshot.run is None else now
-    last = last_good_run(views.connection, snapshot.ref, before)
-    other = None if last is None else views.one_training(last.ref)
-    return None if last is None else differences(snapshot.record, last, {} if other is None else other.record)
+    """Compare a training with the last version that completed before its own end; ``None`` where it has no run."""
+    if snapshot.run is None and not runs:
+        return None
+    before = now if snapshot.run is not None else runs[-1].ended.before
+    last = last_good(views.connection, snapshot.ref, before)
+    return None if last is None else differences(snapshot.record, last)

@@ -22,7 +22,7 @@ from watcher.reports.trainings import (
     totals,
     watched,
 )
-from watcher.store.runs.queries import past_runs
+from watcher.store.runs.history import past_runs
 from watcher.store.trainings import Order, TrainingQuery
 from watcher.store.views import Views
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from watcher.core.timestamps import to_text
 from watcher.core.training.comparison import OtherVersion, SettingChange, setting_changes
 from watcher.core.training.current_run import Bounds, CurrentRun
+from watcher.core.training.earlier_runs import KnownVersion
 from watcher.core.training.run import EndedRun, EndedStage
 
 
@@ -29,13 +30,12 @@ class Differences:
         }
 
 
-def differences(record: Mapping[str, object], last_good: EndedRun, record_of_it: Mapping[str, object]) -> Differences:
-    """Return what differs between a training and the last good version, by the records of both."""
-    new, old = record.get("hpConfig"), record_of_it.get("hpConfig")
-    known = isinstance(new, Mapping) and isinstance(old, Mapping)
+def differences(record: Mapping[str, object], last_good: KnownVersion) -> Differences:
+    """Return what differs between a training, by its record, and the last good version."""
+    new, old = record.get("hpConfig"), last_good.config
     return Differences(
-        last_good=OtherVersion(version=last_good.ref.version, ended=last_good.ended),
-        changes=setting_changes(old, new) if known else None,  # type: ignore[arg-type]  # both are mappings
+        last_good=OtherVersion(version=last_good.version, ended=last_good.ended),
+        changes=setting_changes(old, new) if isinstance(new, Mapping) and old is not None else None,
     )
 
 

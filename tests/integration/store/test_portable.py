@@ -54,7 +54,7 @@ from watcher.store.health_stats import read_health_stats
 from watcher.store.outbox import Outbox
 from watcher.store.polls import PollStore
 from watcher.store.retention import Retention
-from watcher.store.runs import queries
+from watcher.store.runs import history, queries
 from watcher.store.silences import Silences
 from watcher.store.sqlite.connections import writer_engine
 from watcher.store.sqlite.database import Database, open_database
@@ -323,9 +323,11 @@ def read_runs(database: Database) -> None:
         assert list(queries.runs_of_service(reading, known.ref.service_ref, period)) == [replace(known, stages=())]
         whole = Population(known.ref.account, known.ref.type, known.ref.service, hpo=False)
         wide, learning = replace(whole, service=None, hpo=None), replace(whole, stage="learning")
-        assert all(len(queries.past_runs(reading, item, period.before)) == 1 for item in (whole, wide, learning))
+        assert all(len(history.past_runs(reading, item, period.before)) == 1 for item in (whole, wide, learning))
         assert queries.runs_of(reading, known.ref, 3) == [known]
-        assert queries.last_good_run(reading, known.ref, period.before) is None
+        good = history.last_good(reading, known.ref, period.before)
+        assert good is not None
+        assert good.version == known.ref.version
 
 
 def export_all(database: Database) -> None:

@@ -16,7 +16,7 @@ from watcher.core.training.past_runs import Population
 from watcher.store.delivery.views import DeliveryFilter
 from watcher.store.export import Exported, events_of_deliveries, export_page
 from watcher.store.health_stats import health_stats
-from watcher.store.runs import queries
+from watcher.store.runs import history, queries
 from watcher.store.sqlite.database import Database
 from watcher.store.trainings import Order, TrainingQuery
 from watcher.store.views import HistoryFilter, Views, open_views
@@ -59,12 +59,12 @@ READS |= {
     "stats --by stage": lambda views: list(queries.stage_lines(views.connection, WEEK)),
     "stats of a service --by stage": lambda views: list(queries.stage_lines(views.connection, WEEK, REF.service_ref)),
     "usual durations": lambda views: [
-        queries.past_runs(views.connection, population, NOW)
+        history.past_runs(views.connection, population, NOW)
         for population in (LEARNING, replace(LEARNING, stage=None), Population("main", "pop"))
     ],
     "runs of a training": lambda views: (
         queries.runs_of(views.connection, REF, 5),
-        queries.last_good_run(views.connection, REF, NOW),
+        history.last_good(views.connection, REF, NOW),
     ),
     "export runs": lambda views: (
         export_page(views.connection, Exported.RUNS, None, None),

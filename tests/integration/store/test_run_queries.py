@@ -10,10 +10,12 @@ import pytest
 
 from tests.support.runs import DAY, FIRST_END, ended_run
 from watcher.core.batch import Batch
+from watcher.core.training.earlier_runs import KnownVersion, RunGroup, RunsWanted
+from watcher.core.training.model import Snapshot, TrainingRef
 from watcher.core.training.past_runs import Outcome, Population
 from watcher.core.training.run import EndedRun
 from watcher.store.polls import PollStore
-from watcher.store.runs import queries
+from watcher.store.runs import history, queries
 from watcher.store.sqlite.database import Database
 from watcher.store.views import open_views
 
@@ -50,7 +52,7 @@ async def test_a_line_has_the_duration_of_a_run_that_teaches(
     await keep(database, [run])
     with open_views(database.url) as views:
         ((line,),) = queries.run_lines(views.connection, EVER)
-        taught = queries.past_runs(views.connection, POP, NOW)
+        taught = history.past_runs(views.connection, POP, NOW)
     assert tuple(line) == ("main", "s", "pop", run.outcome.value, seconds)
     assert (len(taught), run.past_run is not None and run.past_run.teaches and run.outcome is Outcome.COMPLETED) in {
         (0, False),
@@ -83,7 +85,7 @@ async def test_a_population_is_one_of_its_service_type_and_hpo(database: Databas
     await keep(database, [ended_run(1), *others])
     with open_views(database.url) as views:
         found = {
-            population: len(queries.past_runs(views.connection, population, NOW))
+            population: len(history.past_runs(views.connection, population, NOW))
             for population in (POP, replace(POP, hpo=None), Population("main", "pop"))
         }
     assert list(found.values()) == [1, 3, 4]
@@ -94,7 +96,7 @@ async def test_a_stage_teaches_its_own_duration(database: Database, monkeypatch:
     await keep(database, [*(ended_run(number, minutes=100) for number in range(3)), *others])
     with open_views(database.url) as views:
         waiting, learning, other = (
-            queries.past_runs(views.connection, replace(POP, stage=status), NOW)
+            history.past_runs(views.connection, replace(POP, stage=status), NOW)
             for status in ("waiting", "learning", "requesting")
         )
         lines = [tuple(line) for page in queries.stage_lines(views.connection, EVER) for line in page]
@@ -102,19 +104,51 @@ async def test_a_stage_teaches_its_own_duration(database: Database, monkeypatch:
         ((*latest,),) = queries.stage_lines(views.connection, EVER)
     assert {run.duration for run in waiting} == {timedelta(minutes=10)}
     assert {run.duration for run in learning} == {timedelta(minutes=90)}
-    assert other == []
+    assert other == ()
     of_pop = ("main", "s", "pop")
     assert sorted(lines) == [(*of_pop, "learning", 5400.0)] * 3 + [(*of_pop, "waiting", 600.0)] * 3
     assert len(latest) == 4
 
 
-async def test_a_training_has_its_latest_runs_and_the_last_good_version_before(database: Database) -> None:
+async def test_a_training_has_its_latest_runs(database: Database) -> None:
     own = [replace(ended_run(7), seq=seq) for seq in (3, 6, 9)]
-    good, failed = ended_run(5), ended_run(6, outcome=Outcome.FAILED)
-    await keep(database, [ended_run(4), good, failed, *own, of(ended_run(6), type="relatedItem")])
+    await keep(database, own)
     with open_views(database.url) as views:
         assert queries.runs_of(views.connection, own[0].ref, 2) == own[1:]
-        last = queries.last_good_run(views.connection, own[0].ref, NOW)
-        earlier = queries.last_good_run(views.connection, own[0].ref, good.ended.before)
-    assert last == replace(good, stages=())
-    assert earlier == replace(ended_run(4), stages=())
+
+
+async def test_messages_and_reports_name_the_same_last_good_version(database: Database) -> None:
+    good, failed, again = ended_run(5), ended_run(6, outcome=Outcome.FAILED), replace(ended_run(7), seq=9)
+    await keep(database, [ended_run(4), good, failed, again, of(ended_run(8), type="relatedItem")])
+    group = RunGroup("main", "s", "pop", hpo=None)
+    sent = (await PollStore(database).earlier_runs({group: RunsWanted(streak=True)}, NOW))[group].last_good
+    with open_views(database.url) as views:
+        # A version that is restarted may have completed before.
+        shown = history.last_good(views.connection, again.ref, NOW)
+        before = [history.last_good(views.connection, again.ref, run.ended.before) for run in (again, good)]
+    assert shown == sent == KnownVersion(version="v7", ended=again.ended, config=None)
+    assert [item.version for item in before if item is not None] == ["v5", "v4"]
+
+
+async def test_messages_and_reports_name_the_same_version_that_the_first_poll_found_completed(
+    database: Database,
+) -> None:
+    found = [
+        Snapshot(
+            ref=TrainingRef("main", "s", "pop", version),
+            status="completed",
+            seen_after=NOW,
+            first_seen_at=NOW,
+            record={"createdDate": f"2026-11-0{day}T09:00:00"},
+        )
+        for day, version in enumerate(("old1", "old2"), 1)
+    ]
+    await PollStore(database).record(Batch(snapshots=tuple(found)))
+    group = RunGroup("main", "s", "pop", hpo=None)
+    sent = (await PollStore(database).earlier_runs({group: RunsWanted(streak=True)}, NOW))[group].last_good
+    with open_views(database.url) as views:
+        shown = history.last_good(views.connection, TrainingRef("main", "s", "pop", "new"), NOW)
+        of_itself = history.last_good(views.connection, found[1].ref, NOW)
+    assert shown == sent == KnownVersion(version="old2", ended=None, config=None)
+    assert of_itself is not None
+    assert of_itself.version == "old1"

@@ -1,4 +1,4 @@
-"""The earlier runs that a run is compared with, read for one group at a time."""
+"""The earlier runs that a run is compared with: one rule for the messages of the daemon and for the reports."""
 
 from __future__ import annotations
 
@@ -6,44 +6,76 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
 
-from sqlalchemy import Connection, Row, Select, bindparam, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, Table, and_, bindparam, func, select
 
 from watcher.core.timestamps import from_text, read_date, to_text
 from watcher.core.training.current_run import Bounds
 from watcher.core.training.earlier_runs import EarlierRuns, KnownVersion, RunGroup, RunsWanted
 from watcher.core.training.model import Status, TrainingRef
-from watcher.core.training.past_runs import FEWEST_RUNS, LONGEST_AGO, MOST_RUNS, WIDEST_BOUNDS, Outcome, PastRun
+from watcher.core.training.past_runs import (
+    FEWEST_RUNS,
+    LONGEST_AGO,
+    MOST_RUNS,
+    WIDEST_BOUNDS,
+    Outcome,
+    PastRun,
+    Population,
+)
 from watcher.store import schema
 
-NEWEST = 2 * MOST_RUNS
+NEWEST: Final = 2 * MOST_RUNS
 """A change of level among the last 50 runs is recognised by those before it."""
+LATEST: Final = datetime.max.replace(tzinfo=UTC)
 _run, _stage, _training = schema.run, schema.stage, schema.training
 
 
 def read_earlier(connection: Connection, group: RunGroup, wanted: RunsWanted, now: datetime) -> EarlierRuns:
     """Read the earlier runs of a group, as far as they are wanted."""
-    keys = {"account": group.account, "service": group.service, "type": group.type}
-    recent, since = _teaching(group), {"since": to_text(now - LONGEST_AGO)}
-    earlier = _streak(connection, group, keys) if wanted.streak else EarlierRuns()
-    completed = _past(connection, recent, keys | since, Outcome.COMPLETED) if wanted.completed else ()
-    few = wanted.completed and len(completed) < FEWEST_RUNS
-    in_account = {key: keys[key] for key in ("account", "type")}
+    own = Population(group.account, group.type, group.service, group.hpo)
+    completed = past_runs(connection, own, now) if wanted.completed else ()
+    wider = own.wider if wanted.completed and len(completed) < FEWEST_RUNS else None
     return replace(
-        earlier,
+        _streak(connection, group) if wanted.streak else EarlierRuns(),
         completed=completed,
-        completed_in_account=_past(connection, _IN_ACCOUNT, in_account | since, Outcome.COMPLETED) if few else (),
-        failed=_past(connection, recent, keys | since, Outcome.FAILED) if wanted.failed else (),
-        stages={
-            status: _past(connection, _teaching_stages(group), keys | since | {"status": status}, Outcome.COMPLETED)
-            for status in wanted.stages
-        },
+        completed_in_account=() if wider is None else past_runs(connection, wider, now),
+        failed=past_runs(connection, own, now, Outcome.FAILED) if wanted.failed else (),
+        stages={status: past_runs(connection, replace(own, stage=status), now) for status in wanted.stages},
     )
 
 
-def _streak(connection: Connection, group: RunGroup, keys: Mapping[str, object]) -> EarlierRuns:
-    good = _last(connection, keys, Outcome.COMPLETED) or _found_completed(connection, group)
+def past_runs(
+    connection: Connection, population: Population, now: datetime, outcome: Outcome = Outcome.COMPLETED
+) -> tuple[PastRun, ...]:
+    """Return the latest runs of a population that teach, of the last 180 days, or their stages; the oldest first."""
+    query = _past(population.service is not None, population.hpo, population.stage is not None)
+    keys = {"account": population.account, "service": population.service, "type": population.type}
+    period = {"since": to_text(now - LONGEST_AGO), "outcome": outcome.value, "status": population.stage}
+    return tuple(
+        PastRun(
+            ended_at=_middle(row.ended_after, row.ended_before),
+            duration=timedelta(seconds=row.seconds),
+            uncertainty=timedelta(seconds=row.uncertain_seconds),
+            outcome=outcome,
+        )
+        for row in reversed(connection.execute(query, keys | period).all())
+    )
+
+
+def last_good(connection: Connection, ref: TrainingRef, before: datetime = LATEST) -> KnownVersion | None:
+    """Return the version of a service and type that completed last before a time: another one, or in an earlier run.
+
+    Before any run has completed, it is the version created last of those that the first poll found completed.
+    """
+    keys = {"account": ref.account, "service": ref.service, "type": ref.type}
+    return _last(connection, keys, Outcome.COMPLETED, before) or _found_completed(connection, ref)
+
+
+def _streak(connection: Connection, group: RunGroup) -> EarlierRuns:
+    keys = {"account": group.account, "service": group.service, "type": group.type}
+    good = last_good(connection, TrainingRef(**keys, version=""))
     failed = _last(connection, keys, Outcome.FAILED)
     return EarlierRuns(
         failures=_count_since(connection, keys, Outcome.FAILED, good),
@@ -53,37 +85,26 @@ def _streak(connection: Connection, group: RunGroup, keys: Mapping[str, object])
     )
 
 
-def _past(
-    connection: Connection, query: Select[Any], parameters: Mapping[str, object], outcome: Outcome
-) -> tuple[PastRun, ...]:
-    rows = connection.execute(query, {**parameters, "outcome": outcome.value}).all()
-    return tuple(
-        PastRun(
-            ended_at=_middle(row.ended_after, row.ended_before),
-            duration=timedelta(seconds=row.seconds),
-            uncertainty=timedelta(seconds=row.uncertain_seconds),
-            outcome=outcome,
-        )
-        for row in reversed(rows)
-    )
-
-
-def _last(connection: Connection, keys: Mapping[str, object], outcome: Outcome) -> KnownVersion | None:
-    row = connection.execute(_LAST, {**keys, "outcome": outcome.value}).first()
+def _last(
+    connection: Connection, keys: Mapping[str, object], outcome: Outcome, before: datetime = LATEST
+) -> KnownVersion | None:
+    row = connection.execute(_LAST, {**keys, "outcome": outcome.value, "before": to_text(before)}).first()
     if row is None:
         return None
     ended = Bounds(after=from_text(row.ended_after), before=from_text(row.ended_before))
     return KnownVersion(version=row.version, ended=ended, config=_config(json.loads(row.record or "{}")))
 
 
-def _found_completed(connection: Connection, group: RunGroup) -> KnownVersion | None:
+def _found_completed(connection: Connection, ref: TrainingRef) -> KnownVersion | None:
     """Return the version created last of those that the first poll found as completed; it has no run.
 
-    Only a service that has completed no run since then is asked for it.
+    Only a service that has completed no run since then is asked for it. The training itself is not its own last good
+    version.
     """
-    beginning = TrainingRef(group.account, group.service, group.type, "").subject
-    keys = {"account": group.account, "service": group.service, "beginning": beginning}
-    found = [item for row in connection.execute(_COMPLETED, keys) if (item := _found_version(row)) is not None]
+    keys = {"account": ref.account, "service": ref.service, "subject": ref.subject}
+    beginning = {"beginning": replace(ref, version="").subject}
+    rows = connection.execute(_COMPLETED, keys | beginning)
+    found = [item for row in rows if (item := _found_version(row)) is not None]
     return max(found, key=lambda item: item[0], default=(None, None))[1]
 
 
@@ -112,50 +133,45 @@ def _middle(after: str, before: str) -> datetime:
     return Bounds(after=from_text(after), before=from_text(before)).middle
 
 
-def _teaching(group: RunGroup) -> Select[Any]:
-    return _OWN if group.hpo is None else _OWN.where(_run.c.hpo.is_(group.hpo))
+def teaches(table: Table) -> ColumnElement[bool]:
+    """Say in SQL which runs or stages have a duration to learn from, as ``PastRun.teaches`` does."""
+    seconds = table.c.seconds
+    return and_(seconds > 0, table.c.uncertain_seconds <= seconds * WIDEST_BOUNDS)
 
 
-def _teaching_stages(group: RunGroup) -> Select[Any]:
-    return _OWN_STAGES if group.hpo is None else _OWN_STAGES.where(_run.c.hpo.is_(group.hpo))
+@lru_cache
+def _past(of_service: bool, hpo: bool | None, of_stage: bool) -> Select[Any]:  # noqa: FBT001 - the key of a cache
+    known = _stage if of_stage else _run
+    durations = (known.c.seconds, known.c.uncertain_seconds)
+    query = select(_run.c.ended_after, _run.c.ended_before, *durations).where(*_OF_ACCOUNT)
+    if of_service:
+        query = query.where(_run.c.service == bindparam("service"))
+    if hpo is not None:
+        query = query.where(_run.c.hpo.is_(hpo))
+    if of_stage:
+        query = query.join(_stage, (_stage.c.subject == _run.c.subject) & (_stage.c.seq == _run.c.seq))
+        query = query.where(_stage.c.status == bindparam("status"))
+    query = query.where(_run.c.ended_before >= bindparam("since"), ~_run.c.restored, teaches(known))
+    return query.order_by(_run.c.ended_before.desc()).limit(NEWEST)
 
 
-_OF_SERVICE = (
-    _run.c.account == bindparam("account"),
-    _run.c.service == bindparam("service"),
-    _run.c.type == bindparam("type"),
-    _run.c.outcome == bindparam("outcome"),
-)
 _OF_ACCOUNT = (
     _run.c.account == bindparam("account"),
     _run.c.type == bindparam("type"),
     _run.c.outcome == bindparam("outcome"),
 )
-_RECENT = (_run.c.ended_before >= bindparam("since"), ~_run.c.restored)
-_KNOWN = (_run.c.seconds > 0, _run.c.uncertain_seconds <= _run.c.seconds * WIDEST_BOUNDS)
-_KNOWN_STAGE = (_stage.c.seconds > 0, _stage.c.uncertain_seconds <= _stage.c.seconds * WIDEST_BOUNDS)
-_COLUMNS = (_run.c.ended_after, _run.c.ended_before, _run.c.seconds, _run.c.uncertain_seconds)
-_OWN = select(*_COLUMNS).where(*_OF_SERVICE, *_RECENT, *_KNOWN).order_by(_run.c.ended_before.desc()).limit(NEWEST)
-_IN_ACCOUNT = (
-    select(*_COLUMNS).where(*_OF_ACCOUNT, *_RECENT, *_KNOWN).order_by(_run.c.ended_before.desc()).limit(NEWEST)
-)
-_OWN_STAGES = (
-    select(_run.c.ended_after, _run.c.ended_before, _stage.c.seconds, _stage.c.uncertain_seconds)
-    .join(_stage, (_stage.c.subject == _run.c.subject) & (_stage.c.seq == _run.c.seq))
-    .where(*_OF_SERVICE, *_RECENT, *_KNOWN_STAGE, _stage.c.status == bindparam("status"))
-    .order_by(_run.c.ended_before.desc())
-    .limit(NEWEST)
-)
+_OF_SERVICE = (*_OF_ACCOUNT, _run.c.service == bindparam("service"))
 _LAST = (
     select(_run.c.version, _run.c.ended_after, _run.c.ended_before, _training.c.record)
     .outerjoin(_training, _training.c.subject == _run.c.subject)
-    .where(*_OF_SERVICE)
+    .where(*_OF_SERVICE, _run.c.ended_before < bindparam("before"))
     .order_by(_run.c.ended_before.desc())
     .limit(1)
 )
 _COMPLETED = select(_training.c.subject, _training.c.record).where(
     _training.c.status == Status.COMPLETED.value,
     _training.c.gone.is_(False),
+    _training.c.subject != bindparam("subject"),
     _training.c.account == bindparam("account"),
     _training.c.service == bindparam("service"),
     # The table has no column of the type, and a record of each other type would be read in vain.

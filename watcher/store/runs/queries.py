@@ -1,25 +1,24 @@
-"""Read the runs that have ended: of a period, of a population, of one training."""
+"""Read the runs that have ended: of a period, of a service, of one training."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final, cast
+from datetime import UTC, datetime
+from typing import Final, cast
 
-from sqlalchemy import ColumnElement, Connection, FromClause, RowMapping, Select, and_, case, select, tuple_
+from sqlalchemy import ColumnElement, Connection, FromClause, and_, case, select, tuple_
 
-from watcher.core.timestamps import from_text, to_text
+from watcher.core.timestamps import to_text
 from watcher.core.training.model import ServiceRef, TrainingRef
-from watcher.core.training.past_runs import LONGEST_AGO, MOST_RUNS, WIDEST_BOUNDS, Outcome, PastRun, Population
+from watcher.core.training.past_runs import Outcome
 from watcher.core.training.run import EndedRun, EndedStage
 from watcher.store import schema
+from watcher.store.runs.history import teaches
 from watcher.store.runs.rows import read_run_row, read_stage_row
 
 PAGE: Final = 2000
 """Rows that are in memory at a time."""
-RECENT: Final = 2 * MOST_RUNS
-"""So many runs of a population are read: a change of level among the last 50 is recognised by those before it."""
 STAGED_RUNS: Final = 40_000
 """So many of the latest completed runs tell how long stages take: a year of a large account would need too long."""
 
@@ -66,17 +65,9 @@ def stage_lines(
     latest = runs.order_by(run.c.ended_before.desc()).limit(STAGED_RUNS).subquery()
     known = latest.c
     query = select(known.account, known.service, known.type, stage.status, stage.seconds)
-    query = query.join_from(latest, schema.stage, _of_run(latest)).where(_well_known())
+    query = query.join_from(latest, schema.stage, _of_run(latest)).where(teaches(schema.stage))
     rows = connection.execute(query.execution_options(yield_per=PAGE))
     return cast("Iterator[Sequence[StageLine]]", rows.partitions())
-
-
-def past_runs(connection: Connection, population: Population, now: datetime) -> list[PastRun]:
-    """Return the latest completed runs of a population that teach, of the last 180 days, or their stages."""
-    query = _latest(population, Outcome.COMPLETED, RECENT).where(_teaches(), schema.run.c.ended_before >= _oldest(now))
-    if population.stage is not None:
-        return _past_stages(connection, query, population.stage)
-    return [_past_run(row) for row in connection.execute(query).mappings()]
 
 
 def runs_of(connection: Connection, ref: TrainingRef, limit: int) -> list[EndedRun]:
@@ -88,15 +79,6 @@ def runs_of(connection: Connection, ref: TrainingRef, limit: int) -> list[EndedR
     return [read_run_row(row, stages.get((row["subject"], row["seq"]), ())) for row in reversed(rows)]
 
 
-def last_good_run(connection: Connection, ref: TrainingRef, before: datetime) -> EndedRun | None:
-    """Return the latest completed run of another version of the same service and type that ended before a time."""
-    run = schema.run
-    population = Population(ref.account, ref.type, ref.service)
-    others = _latest(population, Outcome.COMPLETED, 1).where(run.c.version != ref.version)
-    row = connection.execute(others.where(run.c.ended_before < to_text(before))).mappings().first()
-    return None if row is None else read_run_row(row)
-
-
 def runs_of_service(connection: Connection, service: ServiceRef, period: Period) -> Iterator[EndedRun]:
     """Yield the runs of a service that ended in a period, without their stages, in the order of their ends."""
     run = schema.run
@@ -104,35 +86,6 @@ def runs_of_service(connection: Connection, service: ServiceRef, period: Period)
     query = select(run).where(own, _ended_in(period)).order_by(run.c.ended_before)
     for row in connection.execute(query.execution_options(yield_per=PAGE)).mappings():
         yield read_run_row(row)
-
-
-def _latest(population: Population, outcome: Outcome, limit: int) -> Select[Any]:
-    run = schema.run.c
-    query = select(schema.run).where(run.account == population.account, run.type == population.type)
-    if population.service is not None:
-        query = query.where(run.service == population.service)
-    if population.hpo is not None:
-        query = query.where(run.hpo.is_(population.hpo))
-    return query.where(run.outcome == outcome.value).order_by(run.ended_before.desc()).limit(limit)
-
-
-def _past_stages(connection: Connection, runs: Select[Any], status: str) -> list[PastRun]:
-    stage, latest = schema.stage, runs.subquery()
-    query = select(latest.c.outcome, latest.c.restored, stage.c.seconds, stage.c.uncertain_seconds)
-    query = query.add_columns(stage.c.left_after.label("ended_after"), stage.c.left_before.label("ended_before"))
-    query = query.join_from(latest, stage, _of_run(latest)).where(stage.c.status == status, _well_known())
-    return [_past_run(row) for row in connection.execute(query).mappings()]
-
-
-def _past_run(row: RowMapping) -> PastRun:
-    after, before = from_text(row["ended_after"]), from_text(row["ended_before"])
-    return PastRun(
-        ended_at=after + (before - after) / 2,
-        duration=timedelta(seconds=row["seconds"]),
-        uncertainty=timedelta(seconds=row["uncertain_seconds"]),
-        outcome=Outcome(row["outcome"]),
-        is_whole=not row["restored"],
-    )
 
 
 def _stages_of(
@@ -157,17 +110,7 @@ def _ended_in(period: Period) -> ColumnElement[bool]:
     return and_(ended >= to_text(period.since), ended < to_text(period.before))
 
 
-def _oldest(now: datetime) -> str:
-    return to_text(now - LONGEST_AGO)
-
-
 def _teaches() -> ColumnElement[bool]:
     """Say in SQL which completed runs teach, as ``PastRun.teaches`` does."""
     run = schema.run.c
-    known = and_(run.seconds > 0, run.uncertain_seconds <= run.seconds * WIDEST_BOUNDS)
-    return and_(run.outcome == Outcome.COMPLETED.value, run.restored.is_(False), known)
-
-
-def _well_known() -> ColumnElement[bool]:
-    stage = schema.stage.c
-    return and_(stage.seconds > 0, stage.uncertain_seconds <= stage.seconds * WIDEST_BOUNDS)
+    return and_(run.outcome == Outcome.COMPLETED.value, run.restored.is_(False), teaches(schema.run))

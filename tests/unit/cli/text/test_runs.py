@@ -15,6 +15,7 @@ from watcher.cli.text.times import LocalTimes
 from watcher.cli.text.training_page import show_training
 from watcher.core.training.comparison import Comparison, OtherVersion, UsualFacts
 from watcher.core.training.current_run import Bounds, CurrentRun, RunStart, Stage
+from watcher.core.training.earlier_runs import KnownVersion
 from watcher.core.training.expected_end import EndReason, EndTimes, ExpectedEnd
 from watcher.core.training.past_runs import Outcome
 from watcher.core.training.run import EndedRun
@@ -58,8 +59,9 @@ def line(text: str, label: str) -> str:
     ],
 )
 def test_the_page_names_what_differs_from_the_last_good_version(old: object, new: object, text: str) -> None:
-    record, other = ({} if config is None else {"hpConfig": config} for config in (new, old))
-    found = shown(page(record, differences=differences(record, GOOD, other)))
+    record = {} if new is None else {"hpConfig": new}
+    good = KnownVersion(version="v0", ended=GOOD.ended, config=old)  # type: ignore[arg-type]  # a mapping or None
+    found = shown(page(record, differences=differences(record, good)))
     assert line(found, "last good") == "last good v0, completed 24h ago"
     assert line(found, "changed") == text
 
@@ -129,7 +131,7 @@ def test_the_settings_are_not_named_twice(lines: int, *, running: bool) -> None:
     history = EventHistory(event=failure, routed_at=NOW, route=None, delivery_outcomes=())
     started = CurrentRun(start=None, stages=(Stage(status="learning", entered=None),))
     progress = Progress(run=started, usual=None, expected=None) if running else None
-    found = differences({}, GOOD, {})
+    found = differences({}, KnownVersion(version="v0", ended=GOOD.ended, config=None))
     text = shown(page(progress=progress, differences=found, events=(history,)))
     assert line(text, "compared")
     assert text.count("last good v0, completed") == lines
@@ -138,5 +140,6 @@ def test_the_settings_are_not_named_twice(lines: int, *, running: bool) -> None:
 def test_hostile_settings_and_statuses_cannot_control_a_terminal() -> None:
     record = {"hpConfig": {EVIL: EVIL}}
     hostile = replace(GOOD, status=EVIL, ref=replace(GOOD.ref, version=EVIL))
-    text = shown(page(record, runs=(hostile,), differences=differences(record, hostile, {"hpConfig": {}})))
+    good = KnownVersion(version=EVIL, ended=GOOD.ended, config={})
+    text = shown(page(record, runs=(hostile,), differences=differences(record, good)))
     assert not STEERING.search(text)
