@@ -84,6 +84,34 @@ def _within(shortest: str, longest: str) -> Callable[[timedelta], timedelta]:
     return check
 
 
+def duration_in(value: object, where: str, remedy: str, shortest: timedelta, longest: timedelta) -> timedelta:
+    """Return a duration of a table.
+
+    Args:
+        value: The value.
+        where: Its key in the table with a colon, or nothing.
+        remedy: The valid values, for one that is no duration.
+        shortest: The shortest valid duration.
+        longest: The longest one.
+
+    Raises:
+        ValueError: It is no valid duration.
+    """
+    if isinstance(value, timedelta):
+        return value
+    if not isinstance(value, str):
+        raise invalid(f"{where}is not a duration", remedy)
+    try:
+        duration = parse_duration(value)
+    except ValueError:
+        raise invalid(f"{where}{quoted(value)} is not a duration", remedy) from None
+    if duration < shortest:
+        raise invalid(f"{where}{quoted(value)} is too short", f'write "{format_duration(shortest)}" or more')
+    if duration > longest:
+        raise invalid(f"{where}{quoted(value)} is too long", f'write "{format_duration(longest)}" or less')
+    return duration
+
+
 _interval = _within("100ms", "1d")
 WatchInterval = Annotated[timedelta | Literal["auto"], BeforeValidator(_interval_or_auto)]
 IdleInterval = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_within("100ms", "7d"))]

@@ -9,8 +9,7 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, BeforeValidator, ValidationInfo, WithJsonSchema
 
 from watcher.config.faults import did_you_mean, invalid, quoted
-from watcher.config.models.fields import frozen_mapping
-from watcher.core.duration import format_duration, parse_duration
+from watcher.config.models.fields import duration_in, frozen_mapping
 from watcher.core.training.model import TRAIN_TYPES
 from watcher.core.training.overdue import EVERY_TYPE, Expectation, ExpectRule
 
@@ -60,27 +59,11 @@ def _known(name: str) -> bool:
 def _expectation(value: object, where: str) -> Expectation:
     if isinstance(value, str) and value in list(ExpectRule):
         return ExpectRule(value)
-    return _duration(value, where, _EXPECTATION)
+    return duration_in(value, where, _EXPECTATION, SHORTEST, LONGEST)
 
 
 def _limit(value: object, where: str) -> timedelta:
-    return _duration(value, where, _DURATION)
-
-
-def _duration(value: object, where: str, remedy: str) -> timedelta:
-    if isinstance(value, timedelta):
-        return value
-    if not isinstance(value, str):
-        raise invalid(f"{where}is not a duration", remedy)
-    try:
-        time = parse_duration(value)
-    except ValueError:
-        raise invalid(f"{where}{quoted(value)} is not a duration", remedy) from None
-    if time < SHORTEST:
-        raise invalid(f"{where}{quoted(value)} is too short", f'write "{format_duration(SHORTEST)}" or more')
-    if time > LONGEST:
-        raise invalid(f"{where}{quoted(value)} is too long", f'write "{format_duration(LONGEST)}" or less')
-    return time
+    return duration_in(value, where, _DURATION, SHORTEST, LONGEST)
 
 
 def _for_services(rules: Mapping[str, Any], info: ValidationInfo) -> Mapping[str, Any]:

@@ -9,7 +9,7 @@ from typing import Annotated, Final
 from pydantic import BeforeValidator, InstanceOf, WithJsonSchema
 
 from watcher.config.faults import did_you_mean, invalid, quoted
-from watcher.core.duration import format_duration, parse_duration
+from watcher.config.models.fields import duration_in
 from watcher.core.training.model import PHASES, Phase
 from watcher.core.training.stuck_rules import StageRule, StuckRule, StuckRules
 
@@ -53,19 +53,9 @@ def _stages(table: Mapping[str, object]) -> Mapping[str, StageRule]:
 
 
 def _rule(value: object, where: str) -> StageRule:
-    if not isinstance(value, str):
-        raise invalid(f"{where}is not a duration", _REMEDY)
-    if value in list(StuckRule):
+    if isinstance(value, str) and value in list(StuckRule):
         return StuckRule(value)
-    try:
-        limit = parse_duration(value)
-    except ValueError:
-        raise invalid(f"{where}{quoted(value)} is not a duration", _REMEDY) from None
-    if limit < SHORTEST:
-        raise invalid(f"{where}{quoted(value)} is too short", f'write "{format_duration(SHORTEST)}" or more')
-    if limit > LONGEST:
-        raise invalid(f"{where}{quoted(value)} is too long", f'write "{format_duration(LONGEST)}" or less')
-    return limit
+    return duration_in(value, where, _REMEDY, SHORTEST, LONGEST)
 
 
 StuckAfter = Annotated[InstanceOf[StuckRules], BeforeValidator(_rules), WithJsonSchema(_SCHEMA)]
