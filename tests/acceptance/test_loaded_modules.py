@@ -75,7 +75,7 @@ def test_a_daemon_loads_only_the_parts_of_its_configuration(workplace: Workplace
     workplace.write(WEBHOOK, log=False)
     packages = loaded_by_daemon(workplace)
     assert packages >= DAEMON
-    assert packages & (MIGRATIONS | WEB | COLOURS | ON_REQUEST | {"slack_sdk", POSTGRESQL}) == set()
+    assert packages & (MIGRATIONS | WEB | COLOURS | ON_REQUEST | {"slack_sdk", "statistics", POSTGRESQL}) == set()
 
     status = command("status", "--config", workplace.config, env=IMPORT_TIMES)
     assert "no daemon" in status.stdout

@@ -18,7 +18,7 @@ FAR_BEYOND: Final = 2
 
 def without_outlier(seconds: Sequence[float]) -> Sequence[float]:
     """Return the durations without their only outlier; two of them are a habit, and stay."""
-    if len(seconds) < FEWEST or max(seconds) <= FAR_BEYOND * LEAST_FACTOR * _median(seconds):
+    if len(seconds) < FEWEST or max(seconds) <= FAR_BEYOND * LEAST_FACTOR * median(seconds):
         return seconds
     bound = FAR_BEYOND * robust_limit(seconds)
     kept = [value for value in seconds if value <= bound]
@@ -28,12 +28,13 @@ def without_outlier(seconds: Sequence[float]) -> Sequence[float]:
 def robust_limit(seconds: Sequence[float]) -> float:
     """Return a limit that outliers do not move: three robust standard deviations, twice the median at least."""
     logs = [log(value) for value in seconds]
-    middle = _median(logs)
-    deviation = _median(abs(value - middle) for value in logs)
+    middle = median(logs)
+    deviation = median(abs(value - middle) for value in logs)
     return exp(middle + max(MADS * deviation, log(LEAST_FACTOR)))
 
 
-def _median(values: Iterable[float]) -> float:
+def median(values: Iterable[float]) -> float:
+    """Return the middle value, or the mean of the two in the middle."""
     # The module `statistics` loads much, and an idle daemon needs none of it.
     ordered = sorted(values)
     half = len(ordered) // 2

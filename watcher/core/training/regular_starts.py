@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
 from itertools import pairwise
-from statistics import fmean, median, pstdev
+from math import fsum, sqrt
 from typing import Final
 
 from watcher.core.training.current_run import Bounds
+from watcher.core.training.outliers import median
 from watcher.core.training.past_runs import WIDEST_BOUNDS
 
 FEWEST_STARTS: Final = 6
@@ -57,5 +58,6 @@ def _known_intervals(starts: Sequence[Bounds]) -> list[float]:
 
 def _are_regular(seconds: Sequence[float]) -> bool:
     counted = sorted(seconds)[:-1] if len(seconds) >= LONGEST_LEFT_OUT_FROM else seconds
-    mean = fmean(counted)
-    return mean > 0 and pstdev(counted) < WIDEST_SPREAD * mean
+    mean = fsum(counted) / len(counted)
+    deviation = sqrt(fsum((value - mean) ** 2 for value in counted) / len(counted))
+    return mean > 0 and deviation < WIDEST_SPREAD * mean
