@@ -36,6 +36,9 @@ STUCK: Final = "tests/unit/core/training/test_stuck.py"
 HANGING: Final = "tests/integration/virtual/test_stuck.py"
 RUN: Final = "tests/unit/core/training/test_run.py"
 PAST_RUNS: Final = "tests/integration/store/test_past_runs.py"
+COMPARER: Final = "tests/unit/pipeline/polling/test_comparer.py"
+INTERVALS: Final = "tests/unit/pipeline/polling/test_intervals.py"
+OVERDUE: Final = "tests/integration/virtual/test_overdue.py"
 ANY_ORDER: Final = "tests/slow/integration/virtual/test_any_order.py"
 
 
@@ -553,7 +556,7 @@ MUTANTS: Final = (
         "watcher/pipeline/polling/intervals.py",
         "if limit is None or limit >= start:",
         "if limit is None or limit >= 0:",
-        HANGING,
+        INTERVALS,
     ),
     Mutant(
         "a step of the wall clock makes trainings stuck",
@@ -574,7 +577,7 @@ MUTANTS: Final = (
         "watcher/pipeline/polling/comparer.py",
         "        group.earlier = group.earlier.with_run(run, config)\n",
         "",
-        "tests/unit/pipeline/polling/test_comparer.py",
+        COMPARER,
     ),
     Mutant(
         "a run that a restore interrupted teaches",
@@ -588,6 +591,48 @@ MUTANTS: Final = (
         "watcher/store/polls.py",
         "    if stages := [row for run in runs for row in stage_rows(run)]:\n",
         "    if stages := []:\n",
+        PAST_RUNS,
+    ),
+    Mutant(
+        "a gap that hid a change of stage counts against the run",
+        "watcher/core/training/lifecycle.py",
+        "if run is not None and unconfirmed.late:",
+        "if run is None and unconfirmed.late:",
+        LIFECYCLE,
+    ),
+    Mutant(
+        "the limits of many trainings poll their list without a pause",
+        "watcher/pipeline/polling/intervals.py",
+        "max(passed, before + poll.cadence.interval.total_seconds())",
+        "passed",
+        INTERVALS,
+    ),
+    Mutant(
+        "a deadline stays when its run changes",
+        "watcher/pipeline/polling/deadlines.py",
+        "known.run is not snapshot.run or ",
+        "",
+        INTERVALS,
+    ),
+    Mutant(
+        "a run that ends before the next poll is no start of its retraining",
+        "watcher/core/training/retraining.py",
+        "    if event.kind in _ENDS:\n",
+        "    if event.kind in ():\n",
+        OVERDUE,
+    ),
+    Mutant(
+        "samples of earlier runs stay when a run of their group ends",
+        "watcher/pipeline/polling/comparer.py",
+        "        self._known.forget(item.ended_run.ref for item in decisions if item.ended_run is not None)\n",
+        "",
+        COMPARER,
+    ),
+    Mutant(
+        "a decision is taken without the earlier runs while the store is locked",
+        "watcher/store/polls.py",
+        "if (fault := fault_of(error)) in SHORT_FAULTS:",
+        "if (fault := fault_of(error)) in ():",
         PAST_RUNS,
     ),
 )
