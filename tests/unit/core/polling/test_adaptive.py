@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 from math import exp, log
 from typing import Final
+from unittest import mock
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from watcher.core.polling.adaptive import MOST_FREQUENT, RAREST, density_of, next_wait
+from watcher.core.polling.adaptive import KEPT, MOST_FREQUENT, RAREST, density_of, next_wait
 from watcher.core.training.prediction import Prediction
 
 INTERVAL: Final = timedelta(seconds=30)
@@ -61,6 +62,13 @@ def test_predictions_that_differ_a_little_or_in_their_median_share_a_curve() -> 
     assert density_of(slower).at(3.03 * HOUR) == density_of(USUAL).at(1.01 * HOUR)
     assert density_of(Prediction(center=log(HOUR), spread=0.12, degrees=29)).curve is not usual
     assert density_of(Prediction(center=log(HOUR), spread=0.1, degrees=5)).curve is not usual
+
+
+def test_a_thousand_groups_need_no_more_curves_than_are_kept() -> None:
+    with mock.patch("watcher.core.polling.adaptive._curve") as curve:
+        for number in range(1000):
+            density_of(Prediction(center=log(HOUR), spread=0.06 + number / 1000, degrees=4 + number % 46))
+    assert len({call.args for call in curve.call_args_list}) < KEPT
 
 
 def test_without_earlier_runs_the_interval_is_the_fixed_one() -> None:
