@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
+from watcher.clock import STEP_SECONDS
 from watcher.core.polling.adaptive import Density, density_of, next_wait
 from watcher.core.polling.plan import Poll
 from watcher.core.polling.schedule import interval_after, interval_for, needs_answer, needs_fast_polls, next_start
@@ -19,6 +21,8 @@ from watcher.pipeline.ports import Clock
 
 AFTER_DEADLINE: Final = timedelta(seconds=1)
 """The wall clock may run a little behind the monotonic one, and the poll must not come before the limit."""
+
+STEP: Final = timedelta(seconds=STEP_SECONDS)
 
 
 class Intervals:
@@ -55,7 +59,7 @@ class Intervals:
         # During an incident, the results that end it matter as much as trainings in progress.
         if target.hurried or self._incident_monitor.incident_over(poll) is not None:
             return next_start(started, finished, poll.cadence.interval, unit)
-        start = next_start(started, finished, self._usual_interval(poll, self._steady(finished)), unit)
+        start = next_start(started, finished, self._usual_interval(poll, self._presents()), unit)
         limit = self._after_limit(target, started)
         if limit is None or limit >= start:
             return start
@@ -68,7 +72,8 @@ class Intervals:
 
         Limits take one poll an interval: those of many trainings would poll their list without a pause.
         """
-        poll, asked_at = target.poll, self._steady(started)
+        # After a step of the wall clock, the deadlines are those of the corrected clock, see ``ClockSteps``.
+        poll, asked_at = target.poll, self._clock.utc_now() - timedelta(seconds=self._clock.monotonic() - started)
         deadlines = (earliest_deadline(self._cache, poll, asked_at), earliest_overdue(self._cache, poll, asked_at))
         deadline = min((time for time in deadlines if time is not None), default=None)
         if deadline is None:
@@ -77,22 +82,30 @@ class Intervals:
         before = target.limit_polled_at
         return passed if before is None else max(passed, before + poll.cadence.interval.total_seconds())
 
-    def _usual_interval(self, poll: Poll, now: datetime) -> timedelta:
-        usual = interval_for(poll.cadence, self._cache.known(poll).values(), now)
+    def _usual_interval(self, poll: Poll, presents: Sequence[datetime]) -> timedelta:
+        usual = min(interval_for(poll.cadence, self._cache.known(poll).values(), now) for now in presents)
         if not poll.cadence.adapts or usual != poll.cadence.interval:
             return usual
-        running = [item for item in self._cache.in_progress(poll) if needs_fast_polls(item, now)]
+        in_progress = self._cache.in_progress(poll)
+        running = [item for item in in_progress if any(needs_fast_polls(item, now) for now in presents)]
         if not running or any(needs_answer(item) for item in self._cache.known(poll).values()):
             return usual
-        return min(next_wait((_density_of(item, now) for item in running), usual), poll.cadence.longest)
+        return min(next_wait((_density_of(item, presents) for item in running), usual), poll.cadence.longest)
 
-    def _steady(self, monotonic: float) -> datetime:
-        """Return the start plus the monotonic time since: a step of the wall clock changes no interval."""
-        return self.started_at + timedelta(seconds=monotonic - self._started_monotonic)
+    def _presents(self) -> Sequence[datetime]:
+        """Return the present; after a step of the wall clock also that of the clock of the start.
+
+        A change before the step was noted by the one, a change after it by the other.
+        """
+        now, since_start = self._clock.utc_now(), self._clock.monotonic() - self._started_monotonic
+        unstepped = self.started_at + timedelta(seconds=since_start)
+        return (now,) if abs(now - unstepped) <= STEP else (now, unstepped)
 
 
-def _density_of(snapshot: Snapshot, now: datetime) -> tuple[Density | None, timedelta]:
+def _density_of(snapshot: Snapshot, presents: Sequence[datetime]) -> tuple[Density | None, timedelta]:
     run = snapshot.run
     if run is None or run.start is None or run.limits is None or run.limits.prediction is None:
         return None, timedelta()
-    return density_of(run.limits.prediction), max(now - run.start.bounds.middle, timedelta())
+    began = run.start.bounds.middle
+    elapsed = min((now - began for now in presents if now >= began), default=timedelta())
+    return density_of(run.limits.prediction), elapsed

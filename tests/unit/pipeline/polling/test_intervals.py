@@ -49,12 +49,13 @@ class World:
     """Clocks that a test moves, without an incident."""
 
     seconds = 0.0
+    step = timedelta()
 
     def monotonic(self) -> float:
         return self.seconds
 
     def utc_now(self) -> datetime:
-        return START + timedelta(seconds=self.seconds)
+        return START + timedelta(seconds=self.seconds) + self.step
 
     def incident_over(self, _poll: Poll) -> None:
         return None
@@ -87,17 +88,43 @@ def test_a_deadline_is_computed_once_for_a_change_of_the_run_or_of_the_rules() -
         assert deadlines.of(replace(later, gone=True), rules) is None
 
 
-def starts_of_polls(trainings: Sequence[Snapshot], until_seconds: float) -> list[float]:
-    """Return the starts of the polls until a time; each is answered at once and changes nothing."""
+def polled(trainings: Sequence[Snapshot]) -> tuple[Intervals, PollTarget, World]:
+    """Return the intervals of a list with these trainings, its target, and the clocks."""
     cache, world = PollCache(Store(trainings)), World()
     asyncio.run(cache.load())
-    intervals = Intervals(cache, world, world)  # type: ignore[arg-type]  # only this method is called
     interval = timedelta(seconds=INTERVAL_SECONDS)
-    naming = Naming(stuck_rules=StuckRules(usual=LIMIT))
     poll = Poll(
-        service=ServiceRef("main", "s"), cadence=Cadence(interval=interval, idle_interval=interval), naming=naming
+        service=ServiceRef("main", "s"),
+        cadence=Cadence(interval=interval, idle_interval=5 * interval),
+        naming=Naming(stuck_rules=StuckRules(usual=LIMIT)),
     )
-    target, starts = PollTarget(poll=poll, polling_since=START), [0.0]
+    intervals = Intervals(cache, world, world)  # type: ignore[arg-type]  # only this method is called
+    return intervals, PollTarget(poll=poll, polling_since=START), world
+
+
+@pytest.mark.parametrize(("days", "days_of_change"), [(-7, -7), (-7, 0), (7, 7), (7, 0)])
+def test_a_step_of_the_wall_clock_slows_no_polls_of_trainings_before_or_after_it(
+    days: int, days_of_change: int
+) -> None:
+    changed = START + timedelta(days=days_of_change)
+    training = replace(limited(1, 9e6), changed_after=changed, changed_before=changed)
+    intervals, target, world = polled([training])
+    world.step = timedelta(days=days)
+    assert intervals.next_start(target, 0.0) <= INTERVAL_SECONDS
+
+
+@pytest.mark.parametrize("days", [-7, 7])
+def test_a_poll_follows_a_limit_after_a_step_of_the_wall_clock(days: int) -> None:
+    step = timedelta(days=days)
+    intervals, target, world = polled([limited(1, 17 + step.total_seconds())])
+    world.step = step
+    assert intervals.next_start(target, 0.0) == pytest.approx(18)
+
+
+def starts_of_polls(trainings: Sequence[Snapshot], until_seconds: float) -> list[float]:
+    """Return the starts of the polls until a time; each is answered at once and changes nothing."""
+    intervals, target, world = polled(trainings)
+    starts = [0.0]
     while starts[-1] < until_seconds:
         world.seconds = starts[-1]
         starts.append(intervals.next_start(target, world.seconds))
