@@ -5,9 +5,8 @@ docs/decisions/0015-durations.md compares the rule with others.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import IntEnum
 from typing import Final
 
@@ -22,7 +21,6 @@ BEYOND_LONGEST: Final = 1.15
 SHORTEST_LIMIT: Final = timedelta(minutes=10)
 SECOND_LEVEL: Final = 3
 """The second limit as a multiple of the first."""
-Span = tuple[datetime, datetime]
 
 
 class StuckLevel(IntEnum):
@@ -70,35 +68,3 @@ def limit_seconds(sample: Sample) -> float:
     """Return the limit in seconds, which may be shorter than ten minutes."""
     beyond = prediction_of(sample).seconds_exceeded_by(SHARE_BEYOND)
     return max(beyond, BEYOND_LONGEST * max(without_outlier(sample.seconds)))
-
-
-def deadline(since: datetime, limit: timedelta, outages: Iterable[Span]) -> datetime:
-    """Return the time at which a limit passes, where time without polls does not count.
-
-    Args:
-        since: The entry into the stage, or the start of the run, UTC.
-        limit: The limit of a level.
-        outages: The start and the end of each time in which the training could not be polled, that of one that goes on
-            until now. They may overlap.
-    """
-    passes = since + limit
-    for begun, ended in _apart(since, outages):
-        if begun >= passes:
-            break
-        passes += ended - begun
-    return passes
-
-
-def counted(since: datetime, until: datetime, outages: Iterable[Span]) -> timedelta:
-    """Return the time between two times in which the training could be polled."""
-    unpolled = sum((min(ended, until) - begun for begun, ended in _apart(since, outages) if begun < until), timedelta())
-    return max(until - since - unpolled, timedelta())
-
-
-def _apart(since: datetime, outages: Iterable[Span]) -> Iterable[Span]:
-    """Yield the outages after ``since`` without their overlaps, in order."""
-    reached = since
-    for begun, ended in sorted(outages):
-        if ended > reached:
-            yield max(begun, reached), ended
-            reached = ended

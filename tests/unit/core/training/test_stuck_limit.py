@@ -8,16 +8,11 @@ from random import Random
 from statistics import fmean, stdev
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from tests.support.past_runs import NOW
 from watcher.core.training.past_runs import Sample
 from watcher.core.training.stuck_limit import (
     StuckLevel,
     StuckLimit,
-    counted,
-    deadline,
     learned_limit,
 )
 
@@ -79,39 +74,3 @@ def test_the_second_level_is_three_times_the_limit(hours: float, level: StuckLev
     assert limit.level_after(hours * HOUR) is level
     assert [limit.of(StuckLevel.FIRST), limit.of(StuckLevel.SECOND)] == [2 * HOUR, 6 * HOUR]
     assert limit.runs is None
-
-
-@pytest.mark.parametrize(
-    ("outages", "hours"),
-    [
-        ([], 2),
-        ([(1, 2)], 3),
-        ([(-3, -1)], 2),
-        ([(-1, 1)], 3),
-        ([(3, 4)], 2),
-        ([(1, 2), (2.5, 3)], 3.5),
-        ([(1, 3), (2, 4)], 5),
-        ([(1, 4), (2, 3)], 5),
-        ([(2.5, 3), (1, 2)], 3.5),
-        ([(2, 3)], 2),
-        ([(0, 1), (1, 2)], 4),
-    ],
-)
-def test_time_without_polls_does_not_count(outages: list[tuple[float, float]], hours: float) -> None:
-    spans = [(NOW + begun * HOUR, NOW + ended * HOUR) for begun, ended in outages]
-    passes = deadline(NOW, 2 * HOUR, spans)
-    assert passes == NOW + hours * HOUR
-    assert counted(NOW, passes, spans) == 2 * HOUR
-
-
-offsets = st.integers(min_value=-50, max_value=200)
-
-
-@given(st.lists(st.tuples(offsets, st.integers(min_value=0, max_value=60)), max_size=6), st.integers(1, 100))
-def test_at_the_deadline_the_counted_time_is_the_limit(outages: list[tuple[int, int]], limit: int) -> None:
-    minute = timedelta(minutes=1)
-    spans = [(NOW + begun * minute, NOW + (begun + length) * minute) for begun, length in outages]
-    passes = deadline(NOW, limit * minute, spans)
-    assert counted(NOW, passes, spans) == limit * minute
-    assert counted(NOW, passes - minute, spans) < limit * minute
-    assert counted(NOW, NOW - minute, spans) == timedelta()
