@@ -39,7 +39,6 @@ PAST_RUNS: Final = "tests/integration/store/test_past_runs.py"
 COMPARER: Final = "tests/unit/pipeline/polling/test_comparer.py"
 INTERVALS: Final = "tests/unit/pipeline/polling/test_intervals.py"
 OVERDUE: Final = "tests/integration/virtual/test_overdue.py"
-ANY_ORDER: Final = "tests/slow/integration/virtual/test_any_order.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +261,7 @@ MUTANTS: Final = (
         "            await self._database.write(lambda connection: _record(connection, batch))",
         "            await self._database.write(lambda connection: _record(connection, replace(batch, events=())))\n"
         "            await self._database.write(lambda connection: _record(connection, Batch(events=batch.events)))",
-        ANY_ORDER,
+        POLLS,
     ),
     Mutant(
         "the rows of a failed flush are dropped",

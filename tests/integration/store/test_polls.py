@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from sqlalchemy.exc import IntegrityError
 
 from tests.integration.store.conftest import NOW, SECOND
 from watcher.core.batch import Batch, IncidentRow
@@ -76,6 +77,15 @@ async def test_a_snapshot_that_has_changed_meanwhile_is_refused_with_its_events(
     with pytest.raises(StaleSnapshot):
         await poll_store.record(Batch(snapshots=(replace(known, status="completed"),), events=(make_event(),)))
     assert await Outbox(database).unrouted(10) == []
+
+
+async def test_an_event_that_is_refused_leaves_no_snapshot(
+    database: Database, make_snapshot: Callable[..., Snapshot], make_event: Callable[..., Event]
+) -> None:
+    poll_store = PollStore(database)
+    with pytest.raises(IntegrityError):
+        await poll_store.record(Batch(snapshots=(make_snapshot(),), events=(make_event(), make_event())))
+    assert (await poll_store.load()).snapshots == ()
 
 
 @pytest.mark.parametrize("stale", [0, 1, 2])
