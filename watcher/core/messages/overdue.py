@@ -7,6 +7,7 @@ from datetime import datetime
 
 from watcher.core.event import Event
 from watcher.core.messages.last_line import link_parts
+from watcher.core.messages.marks import mark_lines
 from watcher.core.messages.message import Message, Severity, Style, Symbol
 from watcher.core.messages.phrases import Phrase
 from watcher.core.messages.subject import service_code
@@ -19,25 +20,28 @@ def compose_overdue(event: Event, style: Style) -> Message:
     """Return the message about a retraining that did not come by the expected time."""
     words, facts = style.words, event.overdue
     polled = words.say(Phrase.OVERDUE_POLLED, time=event.before)
+    marks = tuple(mark_lines((event,), words))
     return Message(
         severity=Severity.WARNING,
         sign=Symbol.LATE,
         headline=words.text(Phrase.OVERDUE),
         subject=(service_code(event, style), " · ", code(event.training_type)),
         # A title needs no facts.
-        facts=() if facts is None else tuple(_facts(event, facts, words)),
+        facts=() if facts is None else tuple(_facts(event, facts, words, marked=bool(marks))),
+        marks=marks,
         muted=capital(words.joined((polled, *link_parts(event, words), (code(event.short_id),)))),
         preview=None if facts is None else (_absence(event, facts, words),),
     )
 
 
-def _facts(event: Event, facts: OverdueFacts, words: Words) -> Iterator[TextLine]:
+def _facts(event: Event, facts: OverdueFacts, words: Words, *, marked: bool) -> Iterator[TextLine]:
+    """Yield at most three lines; with a mark at most two, as it takes the place of the last good version."""
     if facts.missing is Missing.COMPLETED:
         yield _absence(event, facts, words)
         yield words.say(Phrase.OVERDUE_STALE_REMEDY)
         return
     yield (*_absence(event, facts, words), *_period(facts, words))
-    if (good := facts.last_good) is not None:
+    if (good := facts.last_good) is not None and not marked:
         age = _age(event, good.ended.before, words)
         yield words.say(Phrase.OVERDUE_LAST_GOOD, version=code(good.version), age=age)
     yield words.say(Phrase.OVERDUE_REMEDY)
