@@ -33,6 +33,14 @@ _GUESSES: Final[Mapping[str | None, tuple[Phrase, Phrase]]] = MappingProxyType(
 _TRAINING_GUESSES: Final = (Phrase.GUESS_TRAINING, Phrase.GUESS_TRAINING_UNCHANGED)
 
 
+def usual_of(event: Event) -> UsualFacts | None:
+    """Return how long runs take that complete; ``None`` where that says nothing about this one.
+
+    A request or a data set that is refused never gets as far as a training that completes.
+    """
+    return None if event.comparison is None or event.to_status in _GUESSES else event.comparison.usual
+
+
 def usual_range(usual: UsualFacts, words: Words) -> str:
     """Write the range in which the middle 80 % of earlier runs lie."""
     return words.duration_range(usual.low.total_seconds(), usual.high.total_seconds())
@@ -58,9 +66,8 @@ def failure_line(event: Event, words: Words) -> TextLine:
         return ()
     facts = event.comparison or NO_COMPARISON
     status = status_code(event.to_status)
-    # A request or a data set that is refused never gets as far as a training that completes.
-    if facts.usual is not None and event.to_status not in _GUESSES:
-        values = usual_values(facts.usual, words)
+    if (usual := usual_of(event)) is not None:
+        values = usual_values(usual, words)
         return words.say(Phrase.FAILED_AFTER_USUAL, status=status, duration=span, **values)
     if facts.until_failure is not None:
         values = usual_values(facts.until_failure, words)
@@ -154,21 +161,20 @@ def took(event: Event, words: Words) -> TextLine:
     span = run_span(event, words)
     if not span:
         return ()
-    usual = None if event.comparison is None else event.comparison.usual
-    if usual is None:
+    if (usual := usual_of(event)) is None:
         return words.say(Phrase.TOOK, duration=span)
     return words.say(Phrase.TOOK_USUAL, duration=span, **usual_values(usual, words))
 
 
 def failure_preview(event: Event, words: Words, facts: tuple[TextLine, ...]) -> tuple[TextLine, ...]:
     """Return the facts for a phone's preview: a failure in a row is more important than its status."""
-    compared, span = event.comparison, run_span(event, words)
+    compared, span, usual = event.comparison, run_span(event, words), usual_of(event)
     if compared is None or compared.failures <= 1:
         return facts
     first = words.say(Phrase.NTH_FAILURE, nth=words.ordinal(compared.failures))
-    if compared.usual is not None and span:
-        usual = usual_range(compared.usual, words)
-        first = words.say(Phrase.NTH_FAILURE_AFTER, failure=first, duration=span, usual=usual)
+    if usual is not None and span:
+        shown = usual_range(usual, words)
+        first = words.say(Phrase.NTH_FAILURE_AFTER, failure=first, duration=span, usual=shown)
     return tuple(line for line in (first, capital(_last_good(compared, event.before, words))) if line)
 
 

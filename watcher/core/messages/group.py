@@ -11,7 +11,7 @@ from typing import Final
 
 from watcher.core.event import SHORT_ID_LENGTH, Event, Kind, Mark
 from watcher.core.messages.change import change_line, not_seen, run_span, status_code
-from watcher.core.messages.comparison import last_good_ago, usual_range
+from watcher.core.messages.comparison import last_good_ago, usual_of, usual_range
 from watcher.core.messages.group_message import GroupEntry, GroupMessage, GroupSection, Result
 from watcher.core.messages.incident_group import compose_incidents, is_of_incidents
 from watcher.core.messages.last_line import bounds_line
@@ -227,7 +227,7 @@ def _entries(
 
 def _entry(event: Event, message: Message, style: Style) -> GroupEntry:
     is_training = _is_about_training(event)
-    usual = None if event.comparison is None else event.comparison.usual
+    usual = usual_of(event)
     return GroupEntry(
         result=_result(event),
         service=service_code(event, style) if is_training else code(plain_text(message.subject)),

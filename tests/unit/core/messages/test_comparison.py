@@ -29,6 +29,7 @@ from watcher.core.event import Event, Kind
 from watcher.core.event_json import from_json, to_json
 from watcher.core.messages.comparison import VALUE_LIMIT
 from watcher.core.messages.english_times import english_age, english_ordinal, english_range
+from watcher.core.messages.group import compose_group
 from watcher.core.messages.text import Code, plain_text
 from watcher.core.messages.training import compose
 from watcher.core.training.comparison import Comparison, OtherVersion, SettingChange
@@ -110,6 +111,8 @@ def test_an_early_failure_is_set_beside_failures_and_never_beside_completed_runs
     assert facts_of(event)[0] == f"{status} after 4 min (failures usually after 3 to 6 min, 7 runs)"
     alone = failed(third_failure(), to_status=status, run=run_of(minutes(4)))
     assert facts_of(alone)[0] == f"{status} after 4 min"
+    assert push_of(alone)[0] == "3rd failure in a row"
+    assert [entry.usual for entry in compose_group([event, alone], []).entries] == ["", ""]
 
 
 def test_a_failure_of_the_training_is_set_beside_failures_only_where_no_run_completed() -> None:
