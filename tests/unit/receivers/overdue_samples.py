@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from watcher.core.event import Event
+from watcher.core.event import Event, event_id
 from watcher.core.polling.overdue_event import overdue_event
 from watcher.core.polling.plan import Naming
 from watcher.core.training.absence import GoodVersion, Missing, OverdueFacts
@@ -38,6 +38,13 @@ def sample(facts: OverdueFacts) -> Event:
     return overdue_event(_STATE, facts, naming, "e1", asked_at=NOW - timedelta(seconds=1), now=NOW)
 
 
+def of_service(event: Event, service: str) -> Event:
+    """Return the same event about a retraining of another service."""
+    ref = replace(_STATE.ref, service=service)
+    identity = event_id("e1", ref.subject, event.seq)
+    return replace(event, id=identity, service=service, service_name=service, subject=ref.subject)
+
+
 OVERDUE_CASES: Final = {
     "overdue": sample(LEARNED),
     "overdue-never-started": sample(replace(LEARNED, last=None, starts=None, last_good=None)),
@@ -52,3 +59,5 @@ OVERDUE_CASES: Final = {
         )
     ),
 }
+OVERDUE_GROUP: Final = [of_service(event, f"shop-{number}") for number, event in enumerate(OVERDUE_CASES.values())]
+"""Three retrainings that are overdue, in one message."""

@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from tests.support import paths
-from tests.unit.receivers.overdue_samples import OVERDUE_CASES
+from tests.unit.receivers.overdue_samples import OVERDUE_CASES, OVERDUE_GROUP
 from tests.unit.receivers.sample_facts import (
     ENDED,
     EXPECTED_END,
@@ -510,6 +510,7 @@ GROUPS: dict[str, tuple[list[Event], list[Event]]] = {
         ],
         [],
     ),
+    "group-overdue": (OVERDUE_GROUP, []),
     "group-receivers": ([sample_receiver_event(), dead_letters_event(12)], []),
     "group-full": (
         [finished(f"maqll0ab{number:03}", confirmed=False) for number in range(1, 21)],

@@ -21,5 +21,18 @@ ENGLISH_OVERDUE: Final[Mapping[Phrase, str]] = MappingProxyType(
         Phrase.OVERDUE_LAST_COMPLETED: "No training completed since {version}, {age} ago; the limit is {limit}",
         Phrase.OVERDUE_STALE_REMEDY: "Check why newer trainings do not complete, or do not start",
         Phrase.OVERDUE_POLLED: "polled at {time}",
+        Phrase.OVERDUE_POLLED_SEVERAL: "polled between {first} and {last}",
+        Phrase.OVERDUE_REMEDY_SEVERAL: (
+            "Check the job that requests trainings: AiTEMS answers and lists no newer versions"
+        ),
+        Phrase.OVERDUE_REMEDY_MIXED: "Check the job that requests trainings, and why newer ones do not complete",
+        Phrase.BATCH_OVERDUE: "{count} retrainings overdue",
+        Phrase.BATCH_OVERDUE_ONE: "1 retraining overdue",
+        Phrase.GROUP_OVERDUE: "Retraining overdue {count}",
+        Phrase.COUNT_OVERDUE: "{count} overdue",
+        Phrase.STATUS_OVERDUE: "overdue, no new training",
+        Phrase.STATUS_OVERDUE_STALE: "overdue, none completed",
+        Phrase.COLUMN_EXPECTED: "Expected by",
+        Phrase.CAPTION_OVERDUE: "{count} overdue retrainings",
     }
 )

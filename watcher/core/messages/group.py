@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from datetime import datetime, timedelta
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from types import MappingProxyType
 from typing import Final
 
-from watcher.core.event import SHORT_ID_LENGTH, Event, Kind, Mark
-from watcher.core.messages.change import change_line, not_seen, run_span, status_code
-from watcher.core.messages.comparison import last_good_ago, usual_of, usual_range
+from watcher.core.event import SHORT_ID_LENGTH, Event, Kind
+from watcher.core.messages.change import status_code
 from watcher.core.messages.group_message import GroupEntry, GroupMessage, GroupSection, Result
+from watcher.core.messages.group_rows import (
+    entries_of,
+    is_about_training,
+    is_together,
+    outer_bounds,
+    result_of,
+    status_of,
+)
 from watcher.core.messages.incident_group import compose_incidents, is_of_incidents
 from watcher.core.messages.last_line import bounds_line
-from watcher.core.messages.marks import OUTAGE_PREFIX, mark_lines, mark_texts, names_bounds
+from watcher.core.messages.marks import OUTAGE_PREFIX, mark_lines, names_bounds
 from watcher.core.messages.message import PLAIN_STYLE, Message, Severity, Style, Symbol
 from watcher.core.messages.outage_group import OutageSpan, headed_span, outage_title
+from watcher.core.messages.overdue import overdue_polled, overdue_remedy
 from watcher.core.messages.phrases import Phrase
 from watcher.core.messages.service import is_about_service
-from watcher.core.messages.stuck import elapsed, stuck_row
 from watcher.core.messages.subject import service_code
-from watcher.core.messages.text import Code, TextLine, code, plain_text, rounded_bounds
+from watcher.core.messages.text import Code, TextLine, code, plain_text
 from watcher.core.messages.training import compose
 from watcher.core.messages.words import Words, capital, joined
 
@@ -33,23 +39,11 @@ ONE_CAUSE_SPAN: Final = timedelta(minutes=1)
 ONE_CAUSE_FAILURES: Final = 3
 
 
-_RESULTS: Final[Mapping[Kind, Result]] = MappingProxyType(
-    {
-        Kind.FAILED: Result.FAILED,
-        Kind.STUCK: Result.STUCK,
-        Kind.UNSTUCK: Result.PROGRESS,
-        Kind.GONE: Result.GONE,
-        Kind.RESTARTED: Result.RESTARTED,
-        Kind.SUCCEEDED: Result.COMPLETED,
-        Kind.PROGRESS: Result.PROGRESS,
-        Kind.APPEARED: Result.NEW,
-    }
-)
-_ENDS: Final = frozenset({Kind.FAILED, Kind.SUCCEEDED, Kind.FAST})
 _PHRASES: Final[Mapping[Result, tuple[Phrase, Phrase]]] = MappingProxyType(
     {
         Result.FAILED: (Phrase.GROUP_FAILED, Phrase.COUNT_OTHER),
         Result.STUCK: (Phrase.GROUP_STUCK, Phrase.COUNT_STUCK),
+        Result.OVERDUE: (Phrase.GROUP_OVERDUE, Phrase.COUNT_OVERDUE),
         Result.GONE: (Phrase.GROUP_GONE, Phrase.COUNT_GONE),
         Result.RESTARTED: (Phrase.GROUP_RESTARTED, Phrase.COUNT_RESTARTED),
         Result.COMPLETED: (Phrase.GROUP_COMPLETED, Phrase.COUNT_COMPLETED),
@@ -59,6 +53,11 @@ _PHRASES: Final[Mapping[Result, tuple[Phrase, Phrase]]] = MappingProxyType(
     }
 )
 """The heading of each group of rows, and its count in a sentence."""
+_CAPTIONS: Final[Mapping[Result, Phrase]] = MappingProxyType(
+    {Result.FAILED: Phrase.CAPTION_FAILED, Result.OVERDUE: Phrase.CAPTION_OVERDUE}
+)
+"""The captions of lists of one result."""
+_LATE: Final = frozenset({Kind.STUCK, Kind.OVERDUE})
 _GONE_HEADLINES: Final = frozenset({Phrase.BATCH_GONE, Phrase.BATCH_SERVICES_GONE})
 
 
@@ -73,11 +72,12 @@ def compose_group(events: Sequence[Event], also: Sequence[Event], style: Style =
     if is_of_incidents(events):
         return compose_incidents(events, style)
     words = style.words
-    ordered = sorted(events, key=lambda event: list(Result).index(_result(event)))
+    ordered = sorted(events, key=lambda event: list(Result).index(result_of(event)))
     messages = [compose(event, style) for event in ordered]
     span = headed_span(ordered)
     title = _title(ordered, messages, style) if span is None else _outage_title(ordered[0], span, style)
-    entries = tuple(_entries(ordered, messages, span, style))
+    gone = span is None and _headline_without_failures(ordered) in _GONE_HEADLINES
+    entries = tuple(entries_of(ordered, messages, span, style, gone=gone))
     all_failed = all(entry.result is Result.FAILED for entry in entries)
     return GroupMessage(
         severity=max((message.severity for message in messages), key=list(Severity).index),
@@ -88,7 +88,7 @@ def compose_group(events: Sequence[Event], also: Sequence[Event], style: Style =
         entries=entries,
         sections=tuple(_sections(entries, words, by_service=all_failed)),
         all_failed=all_failed,
-        caption=Phrase.CAPTION_FAILED if all_failed else Phrase.CAPTION_CHANGES,
+        caption=_caption(entries),
         also=tuple(_named(event, style) for event in also),
         marks=tuple(mark_lines(ordered, words, late_is_said=span is not None)),
         muted=_muted(ordered, words) if span is None else _outage_muted(ordered, span, words),
@@ -97,14 +97,15 @@ def compose_group(events: Sequence[Event], also: Sequence[Event], style: Style =
     )
 
 
-def _result(event: Event) -> Result:
-    return _RESULTS.get(event.kind, Result.OTHER)
+def _caption(entries: Sequence[GroupEntry]) -> Phrase:
+    results = {entry.result for entry in entries}
+    return _CAPTIONS.get(results.pop(), Phrase.CAPTION_CHANGES) if len(results) == 1 else Phrase.CAPTION_CHANGES
 
 
 def _sign(events: Sequence[Event]) -> Symbol:
     if any(event.kind is Kind.FAILED for event in events):
         return Symbol.FAILED
-    return Symbol.LATE if _all_are(Kind.STUCK, events) else Symbol.SUMMARY
+    return Symbol.LATE if all(event.kind in _LATE for event in events) else Symbol.SUMMARY
 
 
 def _all_are(kind: Kind, events: Sequence[Event]) -> bool:
@@ -124,9 +125,10 @@ def _title_parts(events: Sequence[Event], messages: Sequence[Message], style: St
     words = style.words
     subjects = {event.subject for event in events}
     failed = {event.subject for event in events if event.kind is Kind.FAILED}
-    others = sum(event.kind is not Kind.FAILED for event in events)
+    if _all_are(Kind.OVERDUE, events):
+        return _overdue_title(events, messages, style)
     if len(subjects) == 1 and len(events) > 1:
-        headline = Phrase.BATCH_OF_ONE if _is_about_training(events[0]) else Phrase.BATCH_MIXED
+        headline = Phrase.BATCH_OF_ONE if is_about_training(events[0]) else Phrase.BATCH_MIXED
         return (words.say(headline, count=len(events)), messages[0].subject)
     if not failed:
         return (words.say(_headline_without_failures(events), count=len(events)),)
@@ -134,8 +136,24 @@ def _title_parts(events: Sequence[Event], messages: Sequence[Message], style: St
         first: tuple[TextLine, ...] = (words.say(Phrase.FAILED), messages[0].subject)
     else:
         first = (words.say(Phrase.BATCH_FAILED, count=len(failed)),)
-    rest = words.counted(Phrase.OTHER_CHANGES, others) if others else _services(events, style)
+    rest = _services(events, style) if _all_are(Kind.FAILED, events) else _others(events, words)
     return (*first, rest)
+
+
+def _overdue_title(events: Sequence[Event], messages: Sequence[Message], style: Style) -> tuple[TextLine, ...]:
+    subjects = {event.subject: event for event in events}
+    if len(subjects) == 1:
+        return (style.words.say(Phrase.OVERDUE), messages[0].subject)
+    headline = style.words.say(Phrase.BATCH_OVERDUE, count=len(subjects))
+    return (headline, _services(list(subjects.values()), style))
+
+
+def _others(events: Sequence[Event], words: Words) -> TextLine:
+    """Count the events beside failures; an absence is no change."""
+    others = [event for event in events if event.kind is not Kind.FAILED]
+    if _all_are(Kind.OVERDUE, others):
+        return words.counted(Phrase.BATCH_OVERDUE, len({event.subject for event in others}))
+    return words.counted(Phrase.OTHER_CHANGES, len(others))
 
 
 def _headline_without_failures(events: Sequence[Event]) -> Phrase:
@@ -188,11 +206,13 @@ def _counts(events: Sequence[Event], words: Words) -> TextLine:
     if _all_are(Kind.STUCK, events):
         learned = all(event.stuck is None or event.stuck.learned for event in events)
         return words.say(Phrase.STUCK_GUESS if learned else Phrase.STUCK_REMEDY)
+    if _all_are(Kind.OVERDUE, events):
+        return overdue_remedy([event.overdue for event in events], words)
     return _result_counts(events, words)
 
 
 def _result_counts(events: Sequence[Event], words: Words) -> TextLine:
-    results = Counter(_result(event) for event in events)
+    results = Counter(result_of(event) for event in events)
     if results.keys() == {Result.OTHER}:
         return ()
     others = [result for result in Result if result is not Result.FAILED and results[result]]
@@ -200,106 +220,10 @@ def _result_counts(events: Sequence[Event], words: Words) -> TextLine:
 
 
 def _one_cause(events: Sequence[Event], counts: Counter[Code], words: Words) -> TextLine:
-    first, last = _outer_bounds(events)
+    first, last = outer_bounds(events)
     if last - first > ONE_CAUSE_SPAN or max(counts.values()) < ONE_CAUSE_FAILURES:
         return ()
     return words.say(Phrase.BATCH_ONE_CAUSE, duration=words.duration((last - first).total_seconds()))
-
-
-def _entries(
-    events: Sequence[Event], messages: Sequence[Message], span: OutageSpan | None, style: Style
-) -> Iterator[GroupEntry]:
-    together = _together(events)
-    all_gone = span is None and _headline_without_failures(events) in _GONE_HEADLINES
-    # The change of a new training says that it is new.
-    common = set.intersection(*(set(event.marks) for event in events)) | {Mark.NEW}
-    for event, message in zip(events, messages, strict=True):
-        texts = zip(event.marks, mark_texts(event, style.words), strict=True)
-        entry = _entry(event, message, style)
-        said = together or (span is not None and span.says(event.after, event.before))
-        yield replace(
-            entry,
-            bounds=None if said else rounded_bounds(event.after, event.before),
-            change=_last_status(event, style.words) if all_gone else entry.change,
-            marks=tuple(text for mark, text in texts if mark not in common),
-        )
-
-
-def _entry(event: Event, message: Message, style: Style) -> GroupEntry:
-    is_training = _is_about_training(event)
-    usual = usual_of(event)
-    return GroupEntry(
-        result=_result(event),
-        service=service_code(event, style) if is_training else code(plain_text(message.subject)),
-        training_type=code(event.training_type) if is_training else None,
-        version=code(event.version) if is_training else None,
-        from_status="" if event.from_status is None else status_code(event.from_status).text,
-        status=_status(event, message, style.words),
-        change=_change(event, message, style.words),
-        not_seen=not_seen(event, style.words),
-        duration=_duration(event, style.words),
-        duration_seconds=_longest(event),
-        usual="" if usual is None else usual_range(usual, style.words),
-        failures=event.comparison.failures if event.comparison is not None and event.kind is Kind.FAILED else 0,
-        last_good=last_good_ago(event, style.words) if event.kind is Kind.FAILED else "",
-        bounds=None,
-        marks=(),
-    )
-
-
-def _duration(event: Event, words: Words) -> str:
-    """Write how long a run took that ended, or what may be stuck lasts."""
-    if event.kind is Kind.STUCK and event.stuck is not None:
-        return elapsed(event, event.stuck, words)
-    return run_span(event, words) if event.kind in _ENDS else ""
-
-
-def _longest(event: Event) -> float:
-    """Return the same duration in seconds, to sort by."""
-    if event.kind is Kind.STUCK and event.stuck is not None:
-        return (event.before - event.stuck.since.after).total_seconds()
-    is_end = event.kind in _ENDS and event.run is not None
-    return (event.before - event.run.started_after).total_seconds() if is_end and event.run is not None else 0.0
-
-
-def _is_about_training(event: Event) -> bool:
-    is_special = event.incident is not None or event.receiver is not None or event.kind is Kind.OVERDUE
-    return not is_special and not is_about_service(event)
-
-
-def _status(event: Event, message: Message, words: Words) -> TextLine:
-    if not _is_about_training(event):
-        return (message.headline,)
-    match event.kind:
-        case Kind.GONE:
-            return (status_code(event.from_status),)
-        case Kind.STUCK:
-            return words.say(Phrase.STATUS_STUCK, status=status_code(event.to_status or event.from_status))
-        case Kind.FAST:
-            return words.say(Phrase.STATUS_FAST, status=status_code(event.to_status))
-        case _:
-            return (status_code(event.to_status),)
-
-
-def _change(event: Event, message: Message, words: Words) -> TextLine:
-    if not _is_about_training(event) or event.kind is Kind.FAST:
-        return _status(event, message, words)
-    match event.kind:
-        case Kind.GONE:
-            return words.say(Phrase.ROW_GONE, status=status_code(event.from_status))
-        case Kind.STUCK:
-            return stuck_row(event, words)
-        case Kind.BACK:
-            return words.say(Phrase.ROW_BACK, status=status_code(event.to_status))
-        case _ if event.new:
-            return words.say(Phrase.ROW_NEW, status=status_code(event.to_status))
-        case _:
-            return change_line(event, words)
-
-
-def _last_status(event: Event, words: Words) -> TextLine:
-    """Return the row of one of several that are gone, which the headline says; a service has no status."""
-    return words.say(Phrase.ROW_LAST_STATUS, status=status_code(event.from_status)) if event.version else ()
 
 
 def _sections(entries: Sequence[GroupEntry], words: Words, *, by_service: bool) -> Iterator[GroupSection]:
@@ -321,29 +245,22 @@ def _heading(key: Code | Result, count: int, words: Words) -> TextLine:
 
 def _named(event: Event, style: Style) -> TextLine:
     message = compose(event, style)
-    return (*message.subject, " ", *_status(event, message, style.words))
+    return (*message.subject, " ", *status_of(event, message, style.words))
 
 
 def _muted(events: Sequence[Event], words: Words) -> TextLine:
+    if _all_are(Kind.OVERDUE, events):
+        return capital(overdue_polled(*outer_bounds(events), words))
     group = events[0].group or ""
     incident: TextLine = (code(group[:SHORT_ID_LENGTH]),) if group.startswith(OUTAGE_PREFIX) else ()
-    bounds = () if incident and names_bounds(events) else bounds_line(*_outer_bounds(events), words)
+    # The poll that shows an absence is no bound of a change.
+    changes = [event for event in events if event.kind is not Kind.OVERDUE]
+    bounds = () if incident and names_bounds(events) else bounds_line(*outer_bounds(changes), words)
     return capital(words.joined((bounds, incident)))
 
 
 def _outage_muted(events: Sequence[Event], span: OutageSpan, words: Words) -> TextLine:
-    first, last = _outer_bounds(events)
-    is_said = span.says(first, last) or not _together(events)
+    first, last = outer_bounds(events)
+    is_said = span.says(first, last) or not is_together(events)
     bounds = words.say(Phrase.TIMES_UNKNOWN) if is_said else bounds_line(first, last, words)
     return capital(words.joined((bounds, (code((events[0].group or "")[:SHORT_ID_LENGTH]),))))
-
-
-def _together(events: Sequence[Event]) -> bool:
-    """Say whether one pair of bounds describes every event."""
-    first, last = _outer_bounds(events)
-    return last - first <= ONE_CAUSE_SPAN or len({(event.after, event.before) for event in events}) == 1
-
-
-def _outer_bounds(events: Iterable[Event]) -> tuple[datetime, datetime]:
-    every = list(events)
-    return min(event.after for event in every), max(event.before for event in every)

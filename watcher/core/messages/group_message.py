@@ -21,6 +21,7 @@ class Result(StrEnum):
 
     FAILED = "failed"
     STUCK = "stuck"
+    OVERDUE = "overdue"
     GONE = "gone"
     RESTARTED = "restarted"
     COMPLETED = "completed"
@@ -54,7 +55,9 @@ class GroupEntry:
     failures: int = 0
     """The place of a failure in a row; 0 with any other event."""
     last_good: str = ""
-    """How long ago the last version completed, with a failure; empty where it is not known."""
+    """How long ago the last version completed, with a failure or an absence; empty where it is not known."""
+    expected_at: datetime | None = None
+    """The time by which a retraining was expected that did not come."""
     bounds: tuple[datetime, datetime] | None
     """The bounds of the event; ``None`` where those of the whole message say the same."""
     marks: tuple[str, ...]

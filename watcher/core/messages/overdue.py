@@ -1,9 +1,10 @@
-"""The message about a retraining that is overdue."""
+"""The message about a retraining that is overdue, and its rows in one about several events."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from typing import Final
 
 from watcher.core.event import Event
 from watcher.core.messages.last_line import link_parts
@@ -12,8 +13,11 @@ from watcher.core.messages.message import Message, Severity, Style, Symbol
 from watcher.core.messages.phrases import Phrase
 from watcher.core.messages.subject import service_code
 from watcher.core.messages.text import TextLine, code
-from watcher.core.messages.words import Words, capital
+from watcher.core.messages.words import Words, capital, small
 from watcher.core.training.absence import Missing, OverdueFacts
+
+ONE_POLL: Final = timedelta(minutes=1)
+"""Polls so near to each other have one time."""
 
 
 def compose_overdue(event: Event, style: Style) -> Message:
@@ -63,6 +67,38 @@ def _not_completed(event: Event, facts: OverdueFacts, words: Words) -> TextLine:
     return words.say(Phrase.OVERDUE_LAST_COMPLETED, version=code(good.version), age=age, limit=limit)
 
 
+def overdue_status(facts: OverdueFacts, words: Words) -> TextLine:
+    """Return the absent thing in a few words, for a cell of a table."""
+    missing = facts.missing is Missing.COMPLETED
+    return words.say(Phrase.STATUS_OVERDUE_STALE if missing else Phrase.STATUS_OVERDUE)
+
+
+def overdue_row(event: Event, facts: OverdueFacts, words: Words) -> TextLine:
+    """Return the absence, for a row of a list."""
+    return small(_absence(event, facts, words))
+
+
+def overdue_last_good_ago(event: Event, words: Words) -> str:
+    """Write how long ago the last version completed; empty where no poll saw one complete."""
+    good = None if event.overdue is None else event.overdue.last_good
+    return "" if good is None else words.text(Phrase.AGO, age=words.age(_seconds_since(event, good.ended.before)))
+
+
+def overdue_remedy(facts: Iterable[OverdueFacts | None], words: Words) -> TextLine:
+    """Return what to do about several retrainings."""
+    missing = {item.missing for item in facts if item is not None}
+    if missing == {Missing.START}:
+        return words.say(Phrase.OVERDUE_REMEDY_SEVERAL)
+    return words.say(Phrase.OVERDUE_STALE_REMEDY if missing == {Missing.COMPLETED} else Phrase.OVERDUE_REMEDY_MIXED)
+
+
+def overdue_polled(first: datetime, last: datetime, words: Words) -> TextLine:
+    """Return when the polls were that still showed several absences."""
+    if last - first < ONE_POLL:
+        return words.say(Phrase.OVERDUE_POLLED, time=last)
+    return words.say(Phrase.OVERDUE_POLLED_SEVERAL, first=first, last=last)
+
+
 def _period(facts: OverdueFacts, words: Words) -> TextLine:
     period = words.duration(facts.period.total_seconds())
     if facts.starts is None:
@@ -71,4 +107,8 @@ def _period(facts: OverdueFacts, words: Words) -> TextLine:
 
 
 def _age(event: Event, time: datetime, words: Words) -> str:
-    return words.duration((event.before - time).total_seconds())
+    return words.duration(_seconds_since(event, time))
+
+
+def _seconds_since(event: Event, time: datetime) -> float:
+    return (event.before - time).total_seconds()

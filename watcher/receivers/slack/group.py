@@ -161,12 +161,13 @@ def _columns(message: GroupMessage, entries: Sequence[GroupEntry], times: SlackT
     status: Column = (Phrase.COLUMN_STATUS, lambda entry: plain_text(entry.status))
     first = [service, train_type, status] if message.all_failed else [status, service, train_type]
     if not _has_versions(entries):
-        first = [service, status]
+        first = [service, *([train_type] if any(entry.training_type for entry in entries) else []), status]
     # The place in a row says more of a failure than the stage before it, and a table has little room.
     is_compared = message.all_failed and any(entry.failures for entry in entries)
     former: list[Column] = [] if is_compared else [(Phrase.COLUMN_FROM, lambda entry: entry.from_status)]
     optional: list[Column] = [
         *former,
+        (Phrase.COLUMN_EXPECTED, lambda entry: "" if entry.expected_at is None else times.plain(entry.expected_at)),
         (Phrase.COLUMN_AFTER, lambda entry: (entry.duration_seconds, entry.duration) if entry.duration else ""),
         (Phrase.COLUMN_USUAL, lambda entry: entry.usual),
         (Phrase.COLUMN_STREAK, lambda entry: (entry.failures, str(entry.failures)) if entry.failures else ""),
