@@ -22,7 +22,10 @@ class Progress:
 
     run: CurrentRun
     usual: UsualFacts | None
-    """How long runs of its service and type take until they complete; ``None`` where too few are known."""
+    """How long runs of its service and type take until they complete.
+
+    ``None`` where too few are known, and for a run that is being stopped.
+    """
     expected: ExpectedEnd | None
     """``None`` where that or its start is not known."""
 
@@ -61,7 +64,7 @@ class Samples:
         run = snapshot.run
         if run is None or not snapshot.may_be_in_progress:
             return None
-        found = self.of(population_of(snapshot))
+        found = None if run.is_stopping else self.of(population_of(snapshot))
         if found is None:
             return Progress(run=run, usual=None, expected=None)
         start = run.start

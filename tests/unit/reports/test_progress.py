@@ -23,11 +23,11 @@ HOUR_LONG = past_runs([3500.0, 3550.0, 3600.0, 3600.0, 3650.0, 3700.0] * 2)
 STAGES = (Stage(status="learning", entered=None),)
 
 
-def begun(minutes: float | None, **changes: object) -> Snapshot:
+def begun(minutes: float | None, stages: tuple[Stage, ...] = STAGES, **changes: object) -> Snapshot:
     """Return a training whose run began so many minutes ago."""
     at = None if minutes is None else NOW - timedelta(minutes=minutes)
     start = None if at is None else RunStart(started_after=at, started_before=at)
-    return snapshot(run=CurrentRun(start=start, stages=STAGES), **changes)
+    return snapshot(run=CurrentRun(start=start, stages=stages), **changes)
 
 
 def progress(item: Snapshot, runs: Sequence[PastRun] = HOUR_LONG) -> Progress | None:
@@ -59,10 +59,13 @@ def test_an_expected_end_counts_from_the_start_of_the_run(
         (snapshot(), False, False),
         (snapshot(status="completed", run=CurrentRun(start=None, stages=STAGES)), False, False),
         (begun(None), True, True),
+        (begun(10, stages=(Stage(status="stopping", entered=None),)), True, False),
     ],
-    ids=["no run", "ended", "start not known"],
+    ids=["no run", "ended", "start not known", "stopping"],
 )
-def test_nothing_is_expected_of_a_run_without_a_start(item: Snapshot, *, has_progress: bool, has_usual: bool) -> None:
+def test_nothing_is_expected_of_a_run_without_a_start_or_that_is_stopping(
+    item: Snapshot, *, has_progress: bool, has_usual: bool
+) -> None:
     found = progress(item)
     assert (found is not None, found is not None and found.usual is not None) == (has_progress, has_usual)
     assert found is None or found.expected is None

@@ -93,7 +93,7 @@ def _present_rows(run: CurrentRun, usual: Mapping[str, UsualFacts], times: Local
         present = place + 1 == len(run.stages)
         known = usual.get(stage.status)
         yield (
-            Cell("in progress" if place == 0 else "", BUSY),
+            Cell(("stopping" if run.is_stopping else "in progress") if place == 0 else "", BUSY),
             cell(stage.status),
             _entered(stage.entered, times),
             Cell(_so_far(stage.entered, times) if present else _between(stage.entered, following)),

@@ -53,6 +53,7 @@ ENGLISH_COMPARISON: Final[Mapping[Phrase, str]] = MappingProxyType(
         Phrase.STUCK_GUESS: "A guess from earlier runs: AiTEMS shows no progress",
         Phrase.STUCK_CONFIGURED: "Longer than `stuck_after` ({limit}); AiTEMS shows no progress",
         Phrase.STUCK_REMEDY: "Check the console; AiTEMS cannot stop a training while it runs",
+        Phrase.STUCK_REMEDY_STOPPING: "Check the console, or ask NAVER Cloud support",
         Phrase.MOVED: "{change} after {duration}",
         Phrase.MOVED_USUAL: "{change} after {duration} (usually {usual}, {runs})",
         Phrase.MOVED_RUN: "{change} after {duration} in progress",

@@ -22,6 +22,7 @@ from watcher.core.messages.stuck import elapsed, stuck_row
 from watcher.core.messages.subject import service_code
 from watcher.core.messages.text import TextLine, code, plain_text, rounded_bounds
 from watcher.core.messages.words import Words
+from watcher.core.training.model import goes_on
 
 ONE_POLL: Final = timedelta(minutes=1)
 """Events whose bounds lie in this span need one pair of bounds."""
@@ -44,7 +45,8 @@ _ENDS: Final = frozenset({Kind.FAILED, Kind.SUCCEEDED, Kind.FAST})
 
 def result_of(event: Event) -> Result:
     """Return the group of rows that an event belongs to."""
-    return _RESULTS.get(event.kind, Result.OTHER)
+    result = _RESULTS.get(event.kind, Result.OTHER)
+    return Result.OTHER if result is Result.PROGRESS and not goes_on(event.to_status) else result
 
 
 def entries_of(

@@ -166,6 +166,7 @@ class Phrase(StrEnum):
     STUCK_GUESS = auto()
     STUCK_CONFIGURED = auto()
     STUCK_REMEDY = auto()
+    STUCK_REMEDY_STOPPING = auto()
     MOVED = auto()
     MOVED_USUAL = auto()
     MOVED_RUN = auto()

@@ -11,6 +11,7 @@ from watcher.core.messages.phrases import Phrase
 from watcher.core.messages.text import Minute, TextLine
 from watcher.core.messages.words import Words, capital
 from watcher.core.training.comparison import EndFacts, StuckFacts
+from watcher.core.training.model import Status, goes_on
 
 
 def stuck_facts(event: Event, words: Words, *, marked: bool) -> Iterator[TextLine]:
@@ -23,7 +24,8 @@ def stuck_facts(event: Event, words: Words, *, marked: bool) -> Iterator[TextLin
     elif not marked:
         yield words.say(Phrase.STUCK_GUESS)
     if not (marked and is_configured):
-        yield words.say(Phrase.STUCK_REMEDY)
+        is_stopping = event.to_status == Status.STOPPING
+        yield words.say(Phrase.STUCK_REMEDY_STOPPING if is_stopping else Phrase.STUCK_REMEDY)
 
 
 def stuck_row(event: Event, words: Words) -> TextLine:
@@ -46,7 +48,8 @@ def stuck_preview(event: Event, words: Words, facts: tuple[TextLine, ...]) -> tu
 def unstuck_facts(event: Event, words: Words) -> Iterator[TextLine]:
     """Return the change, how long it took to come and whether that is usual, and the expected end."""
     yield _moved(event, words)
-    if event.expected_end is not None:
+    # A former version gave an end to a training that is being stopped.
+    if event.expected_end is not None and goes_on(event.to_status):
         yield end_line(event.expected_end, words)
 
 

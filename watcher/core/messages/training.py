@@ -37,7 +37,7 @@ from watcher.core.messages.text import TextLine, code, one_line, plain_text
 from watcher.core.messages.words import Words, capital
 from watcher.core.timestamps import date_without_zone, read_date
 from watcher.core.training.decision import DecisionReason
-from watcher.core.training.model import Phase, Status, phase_of
+from watcher.core.training.model import goes_on
 
 __all__ = [
     "Message",
@@ -161,8 +161,8 @@ def _compose_training(event: Event, style: Style) -> Message:
 
 def _headline(event: Event, usual: Phrase) -> Phrase:
     # Neither `ready` nor `stopping`, nor a status that AiTEMS does not document, is progress.
-    moved_aside = event.to_status == Status.STOPPING or phase_of(event.to_status or "") is not Phase.IN_PROGRESS
-    return Phrase.STATUS_CHANGED if event.kind is Kind.PROGRESS and moved_aside else usual
+    is_progress = event.kind in {Kind.PROGRESS, Kind.UNSTUCK}
+    return Phrase.STATUS_CHANGED if is_progress and not goes_on(event.to_status) else usual
 
 
 def _facts(event: Event, words: Words, *, marked: bool) -> Iterator[TextLine]:

@@ -11,6 +11,8 @@ from watcher.core.training.stuck_limit import StuckLimit
 
 MOST_STAGES: Final = 40
 """A training that changes back and forth keeps its latest stages; the run keeps its start."""
+STOPPING: Final = "stopping"
+"""The status of a run that is being stopped, see ``core.training.model.Status``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +101,11 @@ class CurrentRun:
     def stage(self) -> Stage:
         """The present stage."""
         return self.stages[-1]
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether it is being stopped: runs that completed say nothing about its end."""
+        return self.stage.status == STOPPING
 
     def with_stage(self, stage: Stage) -> CurrentRun:
         """Return the run in its next stage, which has a limit of its own."""

@@ -183,9 +183,9 @@ def learned_limits(run: CurrentRun, samples: Samples, now: datetime) -> LearnedL
 
 
 def end_facts(run: CurrentRun, samples: Samples, now: datetime) -> EndFacts | None:
-    """Return when a run is expected to end; ``None`` where its start or earlier runs are not known, or it is late."""
+    """Return when a run is expected to end; ``None`` where it is late or stopping, or too little is known."""
     sample = samples.own or samples.in_account
-    if run.start is None or sample is None:
+    if run.start is None or sample is None or run.is_stopping:
         return None
     expected = expected_end(sample, run.start.bounds.middle, now)
     times = expected.times

@@ -69,6 +69,11 @@ def phase_of(status: str) -> Phase:
     return PHASES.get(status, Phase.UNKNOWN)
 
 
+def goes_on(status: str | None) -> bool:
+    """Return whether a training with this status moves towards its end; one that is being stopped does not."""
+    return status != Status.STOPPING and phase_of(status or "") is Phase.IN_PROGRESS
+
+
 def is_final(status: str) -> bool:
     """Return whether a training with this status has ended."""
     return phase_of(status) in {Phase.SUCCEEDED, Phase.FAILED}

@@ -50,6 +50,11 @@ class EndedRun:
     """Whether the store was restored from a backup meanwhile."""
 
     @property
+    def is_end(self) -> bool:
+        """Whether the training ended by itself; a stopped run is compared with no other."""
+        return self.outcome is not Outcome.STOPPED
+
+    @property
     def past_run(self) -> PastRun | None:
         """The run as later ones learn from it; ``None`` without a duration."""
         return None if self.start is None else self._past(self.start.bounds, self.ended)

@@ -161,7 +161,8 @@ def _limits(snapshot: Snapshot, run: CurrentRun, rules: StuckRules) -> Iterator[
             reached=run.stage_level,
             whole_run=False,
         )
-    if rules.learns_runs and run.limits is not None and run.limits.run is not None:
+    # The runs that the limit was learned from completed; one that is being stopped does not.
+    if rules.learns_runs and run.limits is not None and run.limits.run is not None and not run.is_stopping:
         yield LimitInForce(
             limit=run.limits.run,
             since=found if run.start is None else run.start.bounds,

@@ -101,7 +101,7 @@ class RunComparer:
         group = groups.get(group_of(decision.snapshot)) if _needs_runs(decision) else None
         if group is None:
             return decision
-        if decision.event is not None and decision.ended_run is not None:
+        if decision.event is not None and decision.ended_run is not None and decision.ended_run.is_end:
             return self._with_comparison(decision, decision.event, decision.ended_run, group)
         run = decision.snapshot.run
         if run is not None and run.limits is None:
@@ -166,7 +166,7 @@ def _wanted_by(decision: Decision) -> RunsWanted:
 
 def _needs_runs(decision: Decision) -> bool:
     event, run = decision.event, decision.snapshot.run
-    if decision.ended_run is not None or (run is not None and run.limits is None):
+    if (decision.ended_run is not None and decision.ended_run.is_end) or (run is not None and run.limits is None):
         return True
     return event is not None and event.kind in REPORTS
 

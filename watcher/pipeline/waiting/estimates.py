@@ -31,7 +31,7 @@ class Estimates:
         """Return the usual duration and the expected end; ``None`` for each that is not known."""
         run = training.run
         samples = None if run is None else await self._samples_of(group_of(training))
-        if run is None or samples is None:
+        if run is None or samples is None or run.is_stopping:
             return None, None
         return samples.usual, end_facts(run, samples, self._clock.utc_now())
 

@@ -101,6 +101,12 @@ def test_the_page_of_a_run_in_progress_has_its_stages_and_its_expected_end(
     assert json.loads(json.dumps(document))["current_run"]["stages"][1]["status"] == "learning"
 
 
+def test_a_run_that_is_being_stopped_is_not_called_in_progress() -> None:
+    run = CurrentRun(start=None, stages=(Stage(status="stopping", entered=None),))
+    found = shown(page(progress=Progress(run=run, usual=None, expected=None)))
+    assert found[found.index("RUN ") :].splitlines()[1].split()[:2] == ["stopping", "stopping"]
+
+
 @pytest.mark.parametrize(
     ("run", "words"),
     [

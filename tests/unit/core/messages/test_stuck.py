@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -20,6 +21,7 @@ from tests.unit.receivers.sample_facts import (
 )
 from tests.unit.receivers.samples import COMPLETED, STUCK, sample_event
 from watcher.core.event import Event, Kind
+from watcher.core.messages.group import compose_group
 from watcher.core.messages.message import Message, Severity, Symbol
 from watcher.core.messages.text import plain_text
 from watcher.core.messages.training import compose
@@ -130,6 +132,20 @@ def test_a_training_that_continues_says_after_how_long_and_when_it_ends() -> Non
         "Ends about 2026-11-23 02:59 UTC (2026-11-23 02:48 UTC to 2026-11-23 03:18 UTC), an estimate from 23 runs",
     ]
     assert muted_of(event).startswith("Reported as possibly stuck at 2026-11-23 01:52 UTC · between")
+
+
+@pytest.mark.parametrize("status", ["stopping", "ready"])
+def test_a_stopped_training_neither_continues_nor_has_an_expected_end(status: str) -> None:
+    event = unstuck(to_status=status, expected_end=EXPECTED_END)
+    assert compose(event).headline == "Training status changed"
+    assert facts_of(event) == [f"waiting → {status} after 52 min (usually 2 to 6 min, 23 runs)"]
+    group = compose_group([event, sample_event(kind=Kind.PROGRESS, to_status=status)], [])
+    assert [plain_text(part.heading) for part in group.sections] == ["Other 2"]
+
+
+def test_a_training_that_does_not_get_stopped_gets_no_advice_about_stopping() -> None:
+    event = replace(stuck(), to_status="stopping")
+    assert facts_of(event)[-1] == "Check the console, or ask NAVER Cloud support"
 
 
 @pytest.mark.parametrize(

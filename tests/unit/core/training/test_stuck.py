@@ -72,6 +72,11 @@ def test_without_limits_there_is_no_deadline(run: CurrentRun | None) -> None:
     assert next_deadline(known(run), LEARNED_RULES) is None
 
 
+def test_a_run_that_is_being_stopped_has_the_limit_of_its_stage_alone() -> None:
+    stopping = replace(RUN, stages=(*RUN.stages, Stage(status="stopping", entered=ENTERED)))
+    assert [item.whole_run for item in limits_in_force(known(stopping), LEARNED_RULES)] == [False]
+
+
 def test_a_gone_training_has_no_limits() -> None:
     assert limits_in_force(replace(known(), gone=True), StuckRules(usual=MINUTE)) == ()
 

@@ -151,6 +151,19 @@ def test_a_fast_run_gets_a_second_event_with_the_next_number() -> None:
     assert (usual.fast, usual.snapshot.seq) == (None, 1)
 
 
+def test_a_run_that_is_stopped_early_is_no_fast_one_and_is_compared_with_no_other() -> None:
+    (stopped,) = complete(Store(EARLIER), moved("v1", "stopping", "ready", minutes=10))
+    assert stopped.ended_run is not None
+    assert (stopped.fast, event_of(stopped).comparison, stopped.snapshot.seq) == (None, None, 1)
+
+
+def test_a_training_that_is_being_stopped_has_no_expected_end() -> None:
+    (stopping,) = complete(Store(EARLIER), moved("v1", "learning", "stopping"))
+    assert stopping.snapshot.run is not None
+    assert stopping.snapshot.run.limits is not None
+    assert (stopping.snapshot.run.limits.expected_end, event_of(stopping).expected_end) == (None, None)
+
+
 def test_without_runs_the_store_is_not_asked() -> None:
     store = Store(EARLIER)
     ref = TrainingRef("main", "s", "pop", "v1")

@@ -47,12 +47,12 @@ class NoonClock:
         return 0.0
 
 
-def training(*, start: bool = True, in_progress: bool = True) -> Snapshot:
+def training(*, start: bool = True, in_progress: bool = True, status: str = "learning") -> Snapshot:
     bounds = RunStart(started_after=NOW - 20 * MINUTE, started_before=NOW - 20 * MINUTE) if start else None
-    run = CurrentRun(start=bounds, stages=(Stage(status="learning", entered=None),))
+    run = CurrentRun(start=bounds, stages=(Stage(status=status, entered=None),))
     return Snapshot(
         ref=TrainingRef("main", "svc", "pop", "v1"),
-        status="learning" if in_progress else "completed",
+        status=status if in_progress else "completed",
         seen_after=NOW,
         first_seen_at=NOW,
         run=run if in_progress else None,
@@ -86,11 +86,12 @@ async def test_runs_that_could_not_be_read_are_read_at_the_next_report_and_one_l
     [
         (Runs(10), training(start=False), 10),
         (Runs(10), training(in_progress=False), None),
+        (Runs(10), training(status="stopping"), None),
         (Runs(4), training(), None),
         (Runs(10, OSError("locked")), training(), None),
         (WithoutStore(), training(), None),
     ],
-    ids=["unknown start", "ended", "too few runs", "unreadable store", "no store"],
+    ids=["unknown start", "ended", "stopping", "too few runs", "unreadable store", "no store"],
 )
 async def test_no_end_is_claimed_without_a_start_and_enough_runs(
     runs: WithoutStore, snapshot: Snapshot, usual_runs: int | None
