@@ -26,7 +26,7 @@ SECOND = timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True)
 class StageBar:
-    """A stage in a run: its entry and its end; an unknown entry is the beginning of the row."""
+    """A stage in a run: its entry and its end; one without an entry begins the row."""
 
     status: str
     entered: Bounds | None
@@ -41,28 +41,36 @@ class RunBars:
     note: str
     """Below the title, e.g. when it ended."""
     stages: Sequence[StageBar]
+    first_seen_at: datetime
+    """The first answer with the training, which begins the row where no poll saw its first stage begin."""
     outcome: Outcome | None = None
     """``None`` for a run in progress."""
 
     @property
     def start(self) -> datetime:
         """The left end of the row."""
-        first = self.stages[0]
-        return (first.entered or first.left).middle
+        entered = self.stages[0].entered
+        return self.first_seen_at if entered is None else entered.middle
 
     @property
     def length(self) -> timedelta:
         """The time that the row covers."""
-        return self.stages[-1].left.before - self.start
+        return max(self.stages[-1].left.before - self.start, timedelta())
+
+    @property
+    def took(self) -> str:
+        """Its duration, the least one where no poll saw it begin."""
+        text = format_duration(timedelta(seconds=round((self.stages[-1].left.middle - self.start).total_seconds())))
+        return f"at least {text}" if self.stages[0].entered is None else text
 
 
-def bars_of(run: EndedRun, note: str) -> RunBars | None:
+def bars_of(run: EndedRun, note: str, first_seen_at: datetime) -> RunBars | None:
     """Return a run that has ended as a row; ``None`` without stages."""
     stages = [StageBar(stage.status, stage.entered, stage.left) for stage in run.stages]
-    return RunBars(run.status, note, stages, run.outcome) if stages else None
+    return RunBars(run.status, note, stages, first_seen_at, run.outcome) if stages else None
 
 
-def bars_in_progress(run: CurrentRun, now: datetime) -> RunBars:
+def bars_in_progress(run: CurrentRun, now: datetime, first_seen_at: datetime) -> RunBars:
     """Return a run in progress as a row; its last stage is left at the present time."""
     present = Bounds(after=now, before=now)
     following = [stage.entered or present for stage in run.stages[1:]]
@@ -70,7 +78,7 @@ def bars_in_progress(run: CurrentRun, now: datetime) -> RunBars:
         StageBar(stage.status, stage.entered, left)
         for stage, left in zip(run.stages, [*following, present], strict=True)
     ]
-    return RunBars("in progress", "", stages)
+    return RunBars("stopping" if run.is_stopping else "in progress", "", stages, first_seen_at)
 
 
 def draw_runs(title: str, rows: Sequence[RunBars]) -> str:
@@ -104,11 +112,8 @@ def _row(row: RunBars, axis: DurationAxis, top: float) -> Iterator[str]:
     yield svg.label(20, top + 30, row.note, fill=FAINT, font_size=11)
     for stage in row.stages:
         yield from _bar(stage, row.start, axis, top)
-    took = row.stages[-1].left.middle - row.start
     end = axis.at(row.length)
-    yield svg.label(
-        end + 8, top + BAR / 2 + 5, format_duration(timedelta(seconds=round(took.total_seconds()))), fill=INK
-    )
+    yield svg.label(end + 8, top + BAR / 2 + 5, row.took, fill=INK)
 
 
 def _bar(stage: StageBar, start: datetime, axis: DurationAxis, top: float) -> Iterator[str]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from watcher.core.timestamps import to_text
 from watcher.core.training.comparison import OtherVersion, SettingChange, setting_changes
 from watcher.core.training.current_run import Bounds, CurrentRun
 from watcher.core.training.earlier_runs import KnownVersion
-from watcher.core.training.run import EndedRun, EndedStage
+from watcher.core.training.run import EndedRun, EndedStage, ended_stages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +40,13 @@ def differences(record: Mapping[str, object], last_good: KnownVersion) -> Differ
     )
 
 
-def run_json(run: EndedRun) -> dict[str, object]:
-    """Return a run that has ended for programs; durations are between the middles of their bounds."""
+def run_json(run: EndedRun, first_seen_at: datetime) -> dict[str, object]:
+    """Return a run that has ended for programs; durations are between the middles of their bounds.
+
+    Args:
+        run: The run.
+        first_seen_at: The first answer with its training, UTC.
+    """
     past = run.past_run
     return {
         "outcome": run.outcome.value,
@@ -50,16 +56,30 @@ def run_json(run: EndedRun) -> dict[str, object]:
         "seconds": None if past is None else past.duration.total_seconds(),
         "uncertain_seconds": None if past is None else past.uncertainty.total_seconds(),
         "restored": run.restored,
-        "stages": [_stage_json(run, stage) for stage in run.stages],
+        "stages": [_stage_json(run, stage, first_seen_at) for stage in run.stages],
     }
 
 
-def current_run_json(run: CurrentRun) -> dict[str, object]:
-    """Return a run in progress with its stages for programs."""
+def current_run_json(run: CurrentRun, first_seen_at: datetime, now: datetime) -> dict[str, object]:
+    """Return a run in progress with its stages for programs; arguments as for ``run_json``."""
+    seen_since = run.seen_since(first_seen_at)
     return {
         **_bounds_json("started", None if run.start is None else run.start.bounds),
-        "stages": [{"status": stage.status, **_bounds_json("entered", stage.entered)} for stage in run.stages],
+        "at_least_seconds": (now - seen_since).total_seconds() if run.start is None else None,
+        "stages": [
+            {
+                "status": stage.status,
+                **_bounds_json("entered", stage.entered),
+                "at_least_seconds": _seconds(stage.least(first_seen_at)),
+            }
+            for stage in stages_until(run, now)
+        ],
     }
+
+
+def stages_until(run: CurrentRun, now: datetime) -> Iterable[EndedStage]:
+    """Return the stages of a run in progress, the present one as if the training left it now."""
+    return ended_stages(run, Bounds(after=now, before=now))
 
 
 def left_stages(run: CurrentRun) -> Iterable[EndedStage]:
@@ -69,7 +89,7 @@ def left_stages(run: CurrentRun) -> Iterable[EndedStage]:
             yield EndedStage(status=stage.status, entered=stage.entered, left=following.entered)
 
 
-def _stage_json(run: EndedRun, stage: EndedStage) -> dict[str, object]:
+def _stage_json(run: EndedRun, stage: EndedStage, first_seen_at: datetime) -> dict[str, object]:
     past = run.past_stage(stage)
     return {
         "status": stage.status,
@@ -77,7 +97,12 @@ def _stage_json(run: EndedRun, stage: EndedStage) -> dict[str, object]:
         **_bounds_json("left", stage.left),
         "seconds": None if past is None else past.duration.total_seconds(),
         "uncertain_seconds": None if past is None else past.uncertainty.total_seconds(),
+        "at_least_seconds": _seconds(stage.least(first_seen_at)),
     }
+
+
+def _seconds(duration: timedelta | None) -> float | None:
+    return None if duration is None else duration.total_seconds()
 
 
 def _change_json(change: SettingChange) -> dict[str, object]:

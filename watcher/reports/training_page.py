@@ -55,19 +55,25 @@ class TrainingPage:
         return None if self.training.progress is None else self.training.progress.run
 
     @property
+    def first_seen_at(self) -> datetime:
+        """The first answer with the training, UTC."""
+        return self.training.snapshot.first_seen_at
+
+    @property
     def has_problem(self) -> bool:
         """Whether there is any problem, so that the status may be out of date."""
         return bool(self.problems)
 
     def as_json(self) -> dict[str, object]:
         """Return the page for programs; texts from AiTEMS are unchanged."""
+        run, first_seen_at = self.current_run, self.first_seen_at
         return {
             "at": to_text(self.at),
             "training": known_json(self.training),
             "labels": dict(self.labels),
             "record": dict(self.training.snapshot.record),
-            "current_run": None if self.current_run is None else current_run_json(self.current_run),
-            "runs": [run_json(run) for run in self.runs],
+            "current_run": None if run is None else current_run_json(run, first_seen_at, self.at),
+            "runs": [run_json(item, first_seen_at) for item in self.runs],
             "usual_stages": {status: usual_json(usual) for status, usual in self.stage_usual.items()},
             "last_good": None if self.differences is None else self.differences.as_json(),
             "poll": None if self.poll is None else poll_json(self.poll),

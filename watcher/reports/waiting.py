@@ -68,20 +68,29 @@ def _cause(report: Mapping[str, object] | None) -> object:
 
 def _training_json(training: Snapshot | None) -> dict[str, object]:
     if training is None:
-        return {"version": None, "status": None, "first_seen_at": None, "changed": None, "started": None}
+        return {"version": None, "status": None, "first_seen_at": None, "changed": None, **_start_json(None)}
     changed = (
         None
         if training.changed_after is None or training.changed_before is None
         else Bounds(after=training.changed_after, before=training.changed_before)
     )
-    start = None if training.run is None or training.run.start is None else training.run.start.bounds
     return {
         "version": training.ref.version,
         "status": training.status,
         "first_seen_at": to_text(training.first_seen_at),
         "changed": _bounds_json(changed),
-        "started": _bounds_json(start),
+        **_start_json(training),
     }
+
+
+def _start_json(training: Snapshot | None) -> dict[str, object]:
+    """Return the start of a run, or since when polls have seen it, where none saw it start."""
+    run = None if training is None else training.run
+    if training is None or run is None:
+        return {"started": None, "seen_since": None}
+    if run.start is not None:
+        return {"started": _bounds_json(run.start.bounds), "seen_since": None}
+    return {"started": None, "seen_since": to_text(run.seen_since(training.first_seen_at))}
 
 
 def _bounds_json(bounds: Bounds | None) -> dict[str, str] | None:

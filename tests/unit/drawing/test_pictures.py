@@ -42,7 +42,7 @@ def texts(picture: str) -> list[str]:
 def test_hostile_text_stays_text(text: str) -> None:
     run = ended_run(1)
     hostile = replace(run, status=text, stages=tuple(replace(stage, status=text) for stage in run.stages))
-    row = bars_of(hostile, text)
+    row = bars_of(hostile, text, NOW)
     assert row is not None
     panels = [Panel(text, past_runs([60.0] * 9), 0)]
     for picture in (draw_runs(text, [row]), draw_durations(text, panels, NOW - timedelta(days=1), NOW, UTC)):
@@ -52,7 +52,7 @@ def test_hostile_text_stays_text(text: str) -> None:
 
 
 def test_a_run_has_a_bar_a_stage_with_its_bounds_and_its_duration() -> None:
-    row = bars_of(ended_run(1, minutes=50), "ended")
+    row = bars_of(ended_run(1, minutes=50), "ended", NOW)
     assert row is not None
     picture = draw_runs("s pop v1", [row])
     shown = texts(picture)
@@ -66,14 +66,21 @@ def test_a_run_in_progress_lasts_until_now() -> None:
     began, moved = (Bounds(after=NOW - age - MINUTE, before=NOW - age + MINUTE) for age in (30 * MINUTE, 10 * MINUTE))
     stages = (Stage(status="waiting", entered=began), Stage(status="learning", entered=moved))
     start = RunStart(started_after=began.after, started_before=began.before)
-    shown = texts(draw_runs("t", [bars_in_progress(CurrentRun(start=start, stages=stages), NOW)]))
+    shown = texts(draw_runs("t", [bars_in_progress(CurrentRun(start=start, stages=stages), NOW, NOW)]))
     assert {"in progress", "30m"} <= set(shown)
 
 
-def test_a_stage_whose_entry_is_not_known_is_drawn_in_dashes() -> None:
+def test_a_stage_whose_entry_is_not_known_is_drawn_in_dashes_and_takes_at_least_as_long_as_it_was_seen() -> None:
     unknown = CurrentRun(start=None, stages=(Stage(status="learning", entered=None),))
-    assert "stroke-dasharray" in draw_runs("t", [bars_in_progress(unknown, NOW)])
-    assert bars_of(replace(ended_run(1), stages=()), "") is None
+    picture = draw_runs("t", [bars_in_progress(unknown, NOW, NOW - 25 * MINUTE)])
+    assert "stroke-dasharray" in picture
+    assert "at least 25m" in texts(picture)
+    run = ended_run(1)
+    first = replace(run.stages[0], entered=None)
+    row = bars_of(replace(run, start=None, stages=(first, *run.stages[1:])), "", run.ended.middle - 40 * MINUTE)
+    assert row is not None
+    assert "at least 40m" in texts(draw_runs("t", [row]))
+    assert bars_of(replace(run, stages=()), "", NOW) is None
 
 
 @pytest.mark.parametrize(("runs", "bands"), [(3, 0), (9, 1), (200, 1)])

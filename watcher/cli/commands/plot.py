@@ -106,10 +106,12 @@ def _training_picture(views: Views, ref: TrainingRef) -> str:
     from watcher.store.runs.queries import runs_of
 
     times, snapshot = present_times(wide=True), views.one_training(ref)
-    ended = (bars_of(run, _ended_text(run, times)) for run in reversed(runs_of(views.connection, ref, RUNS)))
-    rows = [row for row in ended if row is not None]
-    if snapshot is not None and snapshot.run is not None:
-        rows.insert(0, bars_in_progress(snapshot.run, times.now))
+    if snapshot is None:
+        raise OperationRefusedError(f"no training {ref.service} {ref.type} {ref.version} is recorded")
+    seen, runs = snapshot.first_seen_at, reversed(runs_of(views.connection, ref, RUNS))
+    rows = [row for run in runs if (row := bars_of(run, _ended_text(run, times), seen)) is not None]
+    if snapshot.run is not None:
+        rows.insert(0, bars_in_progress(snapshot.run, times.now, seen))
     if not rows:
         raise OperationRefusedError(f"no stage of a run of {ref.service} {ref.type} {ref.version} is known")
     return draw_runs(f"{ref.service} {ref.type} {ref.version}", rows)

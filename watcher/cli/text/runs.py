@@ -13,13 +13,16 @@ from watcher.cli.text.times import age_text, duration_text, rough_duration
 from watcher.core.plural import counted
 from watcher.core.training.expected_end import EndReason, ExpectedEnd
 from watcher.core.training.past_runs import Outcome
+from watcher.reports.runs import stages_until
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from watcher.cli.text.times import LocalTimes
     from watcher.core.training.comparison import SettingChange, UsualFacts
     from watcher.core.training.current_run import Bounds, CurrentRun
     from watcher.core.training.past_runs import PastRun
-    from watcher.core.training.run import EndedRun
+    from watcher.core.training.run import EndedRun, EndedStage
     from watcher.reports.runs import Differences
 
 SECOND: Final = timedelta(seconds=1)
@@ -72,9 +75,16 @@ def differences_lines(found: Differences, times: LocalTimes) -> Iterator[tuple[s
 
 
 def stages_table(
-    current: CurrentRun | None, runs: Sequence[EndedRun], usual: Mapping[str, UsualFacts], times: LocalTimes
+    current: CurrentRun | None,
+    runs: Sequence[EndedRun],
+    usual: Mapping[str, UsualFacts],
+    first_seen_at: datetime,
+    times: LocalTimes,
 ) -> Table:
-    """Return one row a stage: the present run first, then those that have ended, the latest first."""
+    """Return one row a stage: the present run first, then those that have ended, the latest first.
+
+    A stage that no poll saw begin took at least as long as polls saw it.
+    """
     columns = (
         "RUN",
         "STAGE",
@@ -82,30 +92,34 @@ def stages_table(
         "TOOK",
         Column("USUALLY", omitted=1),
     )
-    present = [] if current is None else list(_present_rows(current, usual, times))
-    ended = [row for run in reversed(runs) for row in _ended_rows(run, times)]
+    present = [] if current is None else list(_present_rows(current, usual, first_seen_at, times))
+    ended = [row for run in reversed(runs) for row in _ended_rows(run, first_seen_at, times)]
     return Table(columns, [*present, *ended])
 
 
-def _present_rows(run: CurrentRun, usual: Mapping[str, UsualFacts], times: LocalTimes) -> Iterator[tuple[Cell, ...]]:
-    for place, stage in enumerate(run.stages):
-        following = run.stages[place + 1].entered if place + 1 < len(run.stages) else None
+def _present_rows(
+    run: CurrentRun, usual: Mapping[str, UsualFacts], first_seen_at: datetime, times: LocalTimes
+) -> Iterator[tuple[Cell, ...]]:
+    for place, stage in enumerate(stages_until(run, times.now)):
         present = place + 1 == len(run.stages)
+        took = _least(stage, first_seen_at) or _between(stage.entered, stage.left, exact=present)
+        so_far = " so far" if present else ""
         known = usual.get(stage.status)
         yield (
             Cell(("stopping" if run.is_stopping else "in progress") if place == 0 else "", BUSY),
             cell(stage.status),
             _entered(stage.entered, times),
-            Cell(_so_far(stage.entered, times) if present else _between(stage.entered, following)),
+            Cell(took + so_far),
             Cell("" if known is None else usual_text(known), FAINT),
         )
 
 
-def _ended_rows(run: EndedRun, times: LocalTimes) -> Iterator[tuple[Cell, ...]]:
+def _ended_rows(run: EndedRun, first_seen_at: datetime, times: LocalTimes) -> Iterator[tuple[Cell, ...]]:
     style = OUTCOME_STYLES[run.outcome]
     for place, stage in enumerate(run.stages):
         name = Cell(run.outcome.value if place == 0 else "", style)
-        yield name, cell(stage.status), _entered(stage.entered, times), Cell(_took(run.past_stage(stage))), Cell("")
+        took = _least(stage, first_seen_at) or _took(run.past_stage(stage))
+        yield name, cell(stage.status), _entered(stage.entered, times), Cell(took), Cell("")
     ended = Cell(times.bounds(run.ended.after, run.ended.before))
     name = Cell("" if run.stages else run.outcome.value, style)
     yield name, cell(run.status, style), ended, Cell(_whole(run)), Cell("")
@@ -120,13 +134,21 @@ def _entered(bounds: Bounds | None, times: LocalTimes) -> Cell:
     return Cell("not known", FAINT) if bounds is None else Cell(times.bounds(bounds.after, bounds.before))
 
 
-def _so_far(entered: Bounds | None, times: LocalTimes) -> str:
-    return "" if entered is None else f"{duration_text(times.now - entered.middle)} so far"
+def _least(stage: EndedStage, first_seen_at: datetime) -> str:
+    least = stage.least(first_seen_at)
+    return "" if least is None else at_least(least)
 
 
-def _between(entered: Bounds | None, left: Bounds | None) -> str:
-    if entered is None or left is None:
+def at_least(duration: timedelta) -> str:
+    """Write the least duration of something that no poll saw begin."""
+    return f"at least {duration_text(duration)}"
+
+
+def _between(entered: Bounds | None, left: Bounds, *, exact: bool) -> str:
+    if entered is None:
         return ""
+    if exact:
+        return duration_text(left.middle - entered.middle)
     return _uncertain(left.middle - entered.middle, entered.half_width + left.half_width)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from watcher.cli.text.history import compared, history_table
 from watcher.cli.text.output import FAINT, Screen, cell
-from watcher.cli.text.runs import differences_lines, expected_sentence, stages_table, usual_sentence
+from watcher.cli.text.runs import at_least, differences_lines, expected_sentence, stages_table, usual_sentence
 from watcher.cli.text.silence import silence_text
 from watcher.cli.text.status import show_incidents, show_polls, show_problems
 from watcher.cli.text.times import age_text, duration_text
@@ -34,7 +34,9 @@ def show_training(page: TrainingPage, times: LocalTimes, out: Screen) -> None:
     snapshot, ref = page.training.snapshot, page.training.snapshot.ref
     name = f" ({page.training.name})" if page.training.name else ""
     out.line("training  ", cell(f"{ref.service}{name} {ref.type} {ref.version}, account {ref.account}"))
-    out.line("status    ", status_cell(snapshot), f" for {age_of(snapshot, times)}, {times.since(snapshot)}")
+    known = snapshot.changed_before is not None
+    age = age_of(snapshot, times) if known else at_least(times.now - snapshot.first_seen_at)
+    out.line("status    ", status_cell(snapshot), f" for {age}, {times.since(snapshot)}")
     for label, text in _facts(page, times):
         out.line(f"{label:<10}", cell(text))
     for silence in page.silences:
@@ -64,7 +66,7 @@ def _show_stages(page: TrainingPage, times: LocalTimes, out: Screen) -> None:
     current = page.current_run
     if current is not None or page.runs:
         out.line()
-        out.table(stages_table(current, page.runs, page.stage_usual, times))
+        out.table(stages_table(current, page.runs, page.stage_usual, page.first_seen_at, times))
 
 
 def _facts(page: TrainingPage, times: LocalTimes) -> Iterator[tuple[str, str]]:
@@ -89,8 +91,10 @@ def _run_facts(page: TrainingPage, times: LocalTimes) -> Iterator[tuple[str, str
         since = times.bounds(start.started_after, start.started_before)
         usual = "" if progress.usual is None else f"; {usual_sentence(progress.usual)}"
         yield "run", f"for {duration_text(times.now - start.bounds.middle)}, {since}{usual}"
-    elif progress is not None and progress.usual is not None:
-        yield "run", f"its start is not known; {usual_sentence(progress.usual)}"
+    elif progress is not None:
+        least = at_least(times.now - progress.run.seen_since(page.first_seen_at))
+        usual = "" if progress.usual is None else f"; {usual_sentence(progress.usual)}"
+        yield "run", f"for {least}, its start is not known{usual}"
     if progress is not None and progress.expected is not None:
         yield "ends", expected_sentence(progress.expected, times)
     config = page.training.snapshot.record.get("hpConfig")

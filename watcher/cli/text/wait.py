@@ -103,6 +103,8 @@ def run_duration(started: Mapping[str, str] | None, report: Report | None) -> ti
 def _details(report: Report, times: LocalTimes, *, usual: bool = True) -> Iterator[str]:
     if (elapsed := elapsed_of(report, times.now)) is not None:
         yield f"{duration_text(elapsed)} so far"
+    elif report.get("seen_since") is not None:
+        yield f"at least {duration_text(times.now - from_text(report['seen_since']))} so far"
     end, known = report["expected_end"], report["usual"]
     if end is not None:
         low, high = (_minute(end[key], times) for key in ("low", "high"))

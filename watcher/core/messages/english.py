@@ -381,6 +381,7 @@ ENGLISH: Final[Mapping[Phrase, str]] = MappingProxyType(
         Phrase.REFUSAL_SCOPE: "give the app the scope chat:write and install it again",
         Phrase.REFUSAL_APP_NOT_ADMITTED: "the workspace does not admit the app; ask its administrator",
         Phrase.RANGE: "{low} to {high}",
+        Phrase.AT_LEAST: "at least {duration}",
         **ENGLISH_COMPARISON,
         **ENGLISH_OVERDUE,
     }

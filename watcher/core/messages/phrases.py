@@ -452,6 +452,7 @@ class Phrase(StrEnum):
 
     # Numbers.
     RANGE = auto()
+    AT_LEAST = auto()
 
     # A retraining that is overdue.
     OVERDUE = auto()

@@ -88,8 +88,15 @@ def _status(event: Event) -> TextLine:
 
 
 def elapsed(event: Event, facts: StuckFacts, words: Words) -> str:
-    """Write how long the stage or the run lasts: of ``stuck`` until the poll that still showed it."""
+    """Write how long the stage or the run lasts: of ``stuck`` until the poll that still showed it.
+
+    Where no poll saw it begin, it lasts at least as long as it was seen.
+    """
     after = event.before if event.kind is Kind.STUCK else event.after
+    if not facts.begin_seen:
+        return words.text(
+            Phrase.AT_LEAST, duration=words.duration(max((after - facts.since.before).total_seconds(), 0))
+        )
     return span_since(facts.since, after, event.before, words)
 
 

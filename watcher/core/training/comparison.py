@@ -108,7 +108,7 @@ class StuckFacts:
     whole_run: bool
     """Whether the limit is that of the run, rather than of its present stage."""
     since: Bounds
-    """The start of the run, or of the stage."""
+    """The start of the run, or of the stage; the first poll that showed it where no poll saw it begin."""
     limit: timedelta
     next_limit: timedelta | None
     """The limit of the next event about it; ``None`` after the last."""
@@ -118,6 +118,8 @@ class StuckFacts:
     """Whether the limit was learned from earlier runs, rather than configured."""
     reported_at: datetime | None = None
     """The time of the first event that said so; ``None`` for that event itself."""
+    begin_seen: bool = True
+    """Whether polls saw it begin; otherwise it has lasted at least since then."""
 
 
 MOST_CHANGES: Final = 100
@@ -198,6 +200,7 @@ def stuck_json(facts: StuckFacts) -> dict[str, object]:
         "level": facts.level,
         "whole_run": facts.whole_run,
         "since": _bounds_json(facts.since),
+        "begin_seen": facts.begin_seen,
         "limit_seconds": facts.limit.total_seconds(),
         "next_limit_seconds": None if facts.next_limit is None else facts.next_limit.total_seconds(),
         "usual": None if facts.usual is None else usual_json(facts.usual),
@@ -219,6 +222,8 @@ def read_stuck(data: Mapping[str, Any] | None) -> StuckFacts | None:
         next_limit=None if following is None else timedelta(seconds=following),
         usual=_read_usual(data["usual"]),
         learned=data["learned"],
+        # Older versions did not store it.
+        begin_seen=data.get("begin_seen", True),
         reported_at=None if reported is None else from_text(reported),
     )
 

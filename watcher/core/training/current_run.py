@@ -102,6 +102,15 @@ class CurrentRun:
         """The present stage."""
         return self.stages[-1]
 
+    def seen_since(self, first_seen_at: datetime) -> datetime:
+        """Return the time from which polls have surely seen it, UTC; its start may be earlier.
+
+        Args:
+            first_seen_at: the first answer with the training, UTC.
+        """
+        first = self.stages[0].entered
+        return first_seen_at if first is None else first.before
+
     @property
     def is_stopping(self) -> bool:
         """Whether it is being stopped: runs that completed say nothing about its end."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Final
 
@@ -28,6 +28,14 @@ class EndedStage:
     entered: Bounds | None
     """``None`` where no poll saw it begin."""
     left: Bounds
+
+    def least(self, first_seen_at: datetime) -> timedelta | None:
+        """Return how long it lasted at least; ``None`` where its begin is known.
+
+        Args:
+            first_seen_at: the first answer with the training, which had this status then, UTC.
+        """
+        return max(self.left.after - first_seen_at, timedelta()) if self.entered is None else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,6 +27,8 @@ class LimitInForce:
     reached: int
     """The level that was reached before."""
     whole_run: bool
+    begin_seen: bool
+    """Whether polls saw the stage or the run begin."""
 
     def level_at(self, time: datetime) -> StuckLevel:
         """Return the level that is reached at a time."""
@@ -128,6 +130,7 @@ def _reported(run: CurrentRun, item: LimitInForce, asked_at: datetime) -> tuple[
         usual=None,
         learned=item.limit.runs is not None,
         reported_at=None if before is None else before.first_at,
+        begin_seen=item.begin_seen,
     )
 
 
@@ -147,6 +150,7 @@ def reported_before(snapshot: Snapshot, rules: StuckRules) -> StuckFacts | None:
         usual=None,
         learned=not known or known[0].limit.runs is not None,
         reported_at=report.first_at,
+        begin_seen=bool(known) and known[0].begin_seen,
     )
 
 
@@ -160,6 +164,7 @@ def _limits(snapshot: Snapshot, run: CurrentRun, rules: StuckRules) -> Iterator[
             unpolled=run.unpolled_in_stage,
             reached=run.stage_level,
             whole_run=False,
+            begin_seen=run.stage.entered is not None,
         )
     # The runs that the limit was learned from completed; one that is being stopped does not.
     if rules.learns_runs and run.limits is not None and run.limits.run is not None and not run.is_stopping:
@@ -169,6 +174,7 @@ def _limits(snapshot: Snapshot, run: CurrentRun, rules: StuckRules) -> Iterator[
             unpolled=run.unpolled_in_run,
             reached=run.run_level,
             whole_run=True,
+            begin_seen=run.start is not None,
         )
 
 

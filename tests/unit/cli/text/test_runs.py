@@ -28,6 +28,7 @@ from watcher.store.views import EventHistory
 NOW = FIRST_END + DAY
 GOOD = ended_run(0)
 MINUTE = timedelta(minutes=1)
+SEEN = Bounds(after=NOW - 21 * MINUTE, before=NOW - 20 * MINUTE)
 USUAL = UsualFacts(median=50 * MINUTE, low=48 * MINUTE, high=61 * MINUTE, longest=66 * MINUTE, runs=23)
 
 
@@ -99,6 +100,29 @@ def test_the_page_of_a_run_in_progress_has_its_stages_and_its_expected_end(
     assert table[2].split() == ["learning", "11:49:00-11:50:00", "10m30s", "so", "far", "48m", "to", "1h1m"]
     document = whole.as_json()
     assert json.loads(json.dumps(document))["current_run"]["stages"][1]["status"] == "learning"
+
+
+def test_a_stage_that_no_poll_saw_begin_took_at_least_as_long_as_it_was_seen() -> None:
+    stages = (Stage(status="waiting", entered=None), Stage(status="learning", entered=SEEN))
+    run = CurrentRun(start=None, stages=stages)
+    ended = replace(ended_run(0), start=None)
+    ended = replace(ended, stages=(replace(ended.stages[0], entered=None), *ended.stages[1:]))
+    item = snapshot(first_seen_at=NOW - 90 * MINUTE, seen_after=NOW)
+    training = KnownTraining(
+        snapshot=item, name=None, last_seen=NOW, watched=True, progress=Progress(run=run, usual=None, expected=None)
+    )
+    whole = page(training=training, runs=(ended,))
+    found = shown(whole)
+    assert line(found, "status") == "status    learning for at least 1h30m, before 10:30:00"
+    assert line(found, "run ") == "run       for at least 1h30m, its start is not known"
+    rows = found[found.index("RUN ") :].splitlines()
+    assert rows[1].split()[2:] == ["waiting", "not", "known", "at", "least", "1h9m"]
+    assert rows[3].split() == ["completed", "waiting", "not", "known", "at", "least", "0s"]
+    document = whole.as_json()
+    current, runs = document["current_run"], document["runs"]
+    assert current["at_least_seconds"] == 5400  # type: ignore[index]
+    assert [stage["at_least_seconds"] for stage in current["stages"]] == [4140, None]  # type: ignore[index]
+    assert [stage["at_least_seconds"] for stage in runs[0]["stages"]] == [0, None]  # type: ignore[index]
 
 
 def test_a_run_that_is_being_stopped_is_not_called_in_progress() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -21,6 +22,7 @@ from tests.unit.receivers.sample_facts import (
 )
 from tests.unit.receivers.samples import COMPLETED, STUCK, sample_event
 from watcher.core.event import Event, Kind
+from watcher.core.event_json import from_json, to_json
 from watcher.core.messages.group import compose_group
 from watcher.core.messages.message import Message, Severity, Symbol
 from watcher.core.messages.text import plain_text
@@ -49,6 +51,16 @@ def title_of(message: Message) -> str:
 
 def muted_of(event: Event) -> str:
     return plain_text(compose(event).muted)
+
+
+def test_what_no_poll_saw_begin_lasts_at_least_as_long_as_it_was_seen() -> None:
+    unseen = stuck_facts(since=bounds_ago(minutes(52)), usual=None, begin_seen=False)
+    event, later = sample_event(**STUCK, stuck=unseen), unstuck(stuck=unseen)
+    assert facts_of(event)[0] == "learning for at least 52 min"
+    assert facts_of(later) == ["waiting → learning after at least 51 min 30 s"]
+    (entry,) = compose_group([event], []).entries
+    assert (entry.duration, plain_text(entry.change)) == ("at least 52 min", "learning for at least 52 min")
+    assert compose(from_json(json.loads(json.dumps(to_json(event))))) == compose(event)
 
 
 def test_a_learned_limit_is_called_a_guess() -> None:

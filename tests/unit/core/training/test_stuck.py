@@ -81,6 +81,20 @@ def test_a_gone_training_has_no_limits() -> None:
     assert limits_in_force(replace(known(), gone=True), StuckRules(usual=MINUTE)) == ()
 
 
+@pytest.mark.parametrize(("entered", "start"), [(None, RUN.start), (ENTERED, None)])
+def test_a_report_says_whether_polls_saw_the_begin(entered: Bounds | None, start: RunStart | None) -> None:
+    run = replace(RUN, start=start, stages=(Stage(status="learning", entered=entered),))
+    assert [(item.whole_run, item.begin_seen) for item in limits_in_force(known(run), LEARNED_RULES)] == [
+        (False, entered is not None),
+        (True, start is not None),
+    ]
+    run, facts = after_limits(known(run), run, LEARNED_RULES, START + 80 * MINUTE)
+    assert facts is not None
+    before = reported_before(known(run), LEARNED_RULES)
+    assert before is not None
+    assert facts.begin_seen == before.begin_seen == (entered is not None)
+
+
 def test_a_stage_that_the_first_poll_found_counts_from_that_poll() -> None:
     found = replace(RUN, start=None, stages=(Stage(status="learning", entered=None),))
     assert next_deadline(known(found), LEARNED_RULES) == START + 65 * MINUTE
