@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from enum import IntEnum
@@ -81,8 +82,18 @@ def plain_errors() -> Iterator[None]:
         status = status_of(error)
         if status is None:
             raise
-        say(f"{error}")
+        say(_text_of(error))
         raise typer.Exit(status) from None
+
+
+def _text_of(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return f"cannot use {error.filename}: {error.strerror}; check the name and its folder"
+    return f"{error}"
+
+
+_OF_NAMES: Final = frozenset({errno.EACCES, errno.ELOOP, errno.ENAMETOOLONG})
+"""Faults of a name on the command line or in the configuration, wherever it is used first."""
 
 
 def status_of(error: Exception) -> ExitStatus | None:
@@ -100,6 +111,8 @@ def status_of(error: Exception) -> ExitStatus | None:
     if isinstance(error, StoreError):
         return ExitStatus.STORE
     if isinstance(error, ControlError | NoDaemonError | OperationRefusedError):
+        return ExitStatus.FAILED
+    if isinstance(error, OSError) and error.filename is not None and error.errno in _OF_NAMES:
         return ExitStatus.FAILED
     return ExitStatus.CONFIG if _is_setup_error(error) else None
 

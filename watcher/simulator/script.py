@@ -63,8 +63,10 @@ def load_script(path: Path, seed: int | None = None) -> Script:
     """
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ScriptError(path, [ScriptFault("", f"cannot be read: {error}")]) from error
+    except OSError as error:
+        raise ScriptError(path, [ScriptFault("", f"cannot be read: {error.strerror}; name a script")]) from error
+    except UnicodeDecodeError as error:
+        raise ScriptError(path, [ScriptFault("", "is not UTF-8; save it as UTF-8")]) from error
     return parse_script(text, path, seed)
 
 

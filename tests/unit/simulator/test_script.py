@@ -143,5 +143,5 @@ def test_a_missing_script_is_refused(tmp_path: Path) -> None:
 def test_a_script_that_is_not_text_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "binary.toml"
     path.write_bytes(b"\xff\xfe")
-    with pytest.raises(ScriptError, match="cannot be read"):
+    with pytest.raises(ScriptError, match="is not UTF-8; save it as UTF-8"):
         load_script(path)

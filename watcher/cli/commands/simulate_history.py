@@ -75,12 +75,12 @@ def write_history(request: HistoryRequest) -> WrittenHistory:
     from watcher.clock import Clock
     from watcher.store.sqlite.database import open_database
 
-    if request.file.exists():
-        say(f"{request.file} exists; --into makes a new store, so name another file")
-        raise typer.Exit(ExitStatus.FAILED)
     now = Clock().utc_now()
     started_at = now - timedelta(days=request.plan.days)
     with plain_errors():
+        if request.file.exists():
+            say(f"{request.file} exists; --into makes a new store, so name another file")
+            raise typer.Exit(ExitStatus.FAILED)
         database = open_database(request.file, purpose="simulate", now=now)
     try:
         counts = _recorded(database, request.plan, started_at)

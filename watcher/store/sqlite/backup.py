@@ -28,14 +28,19 @@ def write_backup(store: Path, target: Path, now: datetime, *, force: bool = Fals
     Raises:
         BackupError: the target exists, or the copy cannot be made or is not sound.
     """
-    _refuse_target(store, target, force=force)
-    with _partial(target) as partial:
+    try:
+        _refuse_target(store, target, force=force)
+    except OSError as error:
+        raise _not_written(target, error) from error
+    # The file that a link names is written, and the link stays.
+    file = Path(os.path.realpath(target))
+    with _partial(file) as partial:
         try:
             _copy(store, partial, now)
             read_facts(partial)
         except (sqlite3.Error, StoreUnusable) as error:
             raise BackupError(f"cannot back {store} up to {target}: {error}; {reading_remedy(store)}") from error
-        _publish(partial, target)
+        _publish(partial, file)
 
 
 def _refuse_target(store: Path, target: Path, *, force: bool) -> None:
@@ -43,6 +48,8 @@ def _refuse_target(store: Path, target: Path, *, force: bool) -> None:
         raise BackupError(f"{target} is a folder; name a file in it")
     if not target.exists():
         return
+    if not target.is_file():
+        raise BackupError(f"{target} is a device, a pipe or a socket; name a file")
     if target.samefile(store):
         raise BackupError(f"{target} is the store itself; name another file")
     if not force:
@@ -59,10 +66,15 @@ def _partial(target: Path) -> Iterator[Path]:
         give_new_file(partial, beside=target)
         yield partial
     except OSError as error:
-        raise BackupError(f"cannot write {target}: {error.strerror}; check its folder and the space there") from error
+        raise _not_written(target, error) from error
     finally:
         for suffix in ("", "-journal"):
-            partial.with_name(partial.name + suffix).unlink(missing_ok=True)
+            with suppress(OSError):
+                partial.with_name(partial.name + suffix).unlink(missing_ok=True)
+
+
+def _not_written(target: Path, error: OSError) -> BackupError:
+    return BackupError(f"cannot write {target}: {error.strerror}; check the name, its folder and the space there")
 
 
 def _copy(store: Path, partial: Path, now: datetime) -> None:
@@ -101,7 +113,9 @@ def backup_time(path: Path) -> datetime:
     """
     try:
         facts = read_facts(path) or {}
-    except (OSError, StoreUnusable) as error:
+    except OSError as error:
+        raise BackupError(f"cannot read {path}: {error.strerror}; name a backup, or none for the newest") from error
+    except StoreUnusable as error:
         raise BackupError(f"{path} is no sound backup: {error}") from error
     if meta_keys.BACKUP_MADE_AT not in facts:
         raise BackupError(f"{path} is a store, but no backup of one; make backups with `aitems-watcher backup FILE`")

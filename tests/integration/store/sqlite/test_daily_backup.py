@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sqlite3
 import stat
 from collections.abc import Callable
@@ -88,6 +89,35 @@ async def test_a_file_is_overwritten_only_by_force(tmp_path: Path, database: Dat
     assert backup_time(target) == NOW
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("pipe", "is a device, a pipe or a socket; name a file"),
+        ("file/x.db", "Not a directory; check the name, its folder and the space there"),
+        ("n" * 300, "File name too long; check the name"),
+        ("", "is a folder; name a file in it"),
+    ],
+)
+def test_a_place_where_no_backup_can_be_written_is_left_alone(
+    tmp_path: Path, database: Database, name: str, text: str
+) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    os.mkfifo(folder / "pipe")
+    (folder / "file").touch()
+    with pytest.raises(BackupError, match=text):
+        write_backup(database.path, folder / name, NOW, force=True)
+    assert sorted(item.name for item in folder.iterdir()) == ["file", "pipe"]
+    assert (folder / "pipe").is_fifo()
+
+
+def test_a_backup_through_a_link_writes_its_file(tmp_path: Path, database: Database) -> None:
+    link, file = tmp_path / "latest.db", tmp_path / "backup-of-today.db"
+    link.symlink_to(file)
+    write_backup(database.path, link, NOW)
+    assert (link.is_symlink(), backup_time(file)) == (True, NOW)
+
+
 async def test_a_failed_backup_leaves_the_old_file(tmp_path: Path, database: Database) -> None:
     target = tmp_path / "copy.db"
     target.write_text("precious")
@@ -117,7 +147,10 @@ async def test_a_backup_shows_one_point_in_time_while_writes_continue(
 def test_a_store_or_another_file_is_no_backup(tmp_path: Path, database: Database) -> None:
     with pytest.raises(BackupError, match="no backup of one"):
         backup_time(database.path)
+    (tmp_path / "text.db").write_text("text")
     with pytest.raises(BackupError, match="no sound backup"):
+        backup_time(tmp_path / "text.db")
+    with pytest.raises(BackupError, match="No such file or directory; name a backup"):
         backup_time(tmp_path / "absent.db")
 
 
