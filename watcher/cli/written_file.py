@@ -39,7 +39,7 @@ def written_bytes(path: Path) -> Iterator[IO[bytes]]:
 
 
 @contextmanager
-def _opened(path: Path, mode: str, **encoding: str) -> Iterator[IO[Any]]:
+def _opened(path: Path, mode: str, **encoding: str) -> Iterator[Any]:
     from watcher.operations.errors import OperationRefusedError
 
     unfinished: Path | None = None

@@ -82,6 +82,11 @@ def history_services(plan: HistoryPlan) -> tuple[str, ...]:
     return tuple(_service_id(plan, number) for number in range(plan.services))
 
 
+def history_names(plan: HistoryPlan, most: int) -> dict[str, str]:
+    """Return the names of at most so many of the services, by id."""
+    return {_service_id(plan, number): service_name(number) for number in range(min(plan.services, most))}
+
+
 def history_answers(plan: HistoryPlan, started_at: datetime) -> Iterator[HistoryAnswer]:
     """Yield the answers with a change, in order of time.
 

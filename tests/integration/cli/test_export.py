@@ -188,3 +188,9 @@ def test_without_pyarrow_the_command_that_installs_it_is_named(run: Run, monkeyp
 def test_wrong_usage_is_refused_in_words(run: Run, arguments: tuple[str, ...], status: int, text: str) -> None:
     shown = run("export", *arguments)
     assert (shown.status, text in shown.err) == (status, True), shown.err
+
+
+def test_nothing_is_written_where_the_store_cannot_be_read(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "here.db").unlink()
+    shown = run("export", "runs")
+    assert (shown.status, shown.out) == (75, "")

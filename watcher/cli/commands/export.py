@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing, nullcontext
 from enum import StrEnum
 from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, TextIO
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
     from watcher.config import Config
     from watcher.store.export import Exported, Key, Page
+
+    Pages = tuple[Page, dict[str, list[str]]]
+    """A page, with the ids of the events of its deliveries."""
 
 END: Final = help_end(
     "aitems-watcher export runs --format csv --since 365d -o runs.csv",
@@ -86,7 +90,7 @@ def export(
 
         settings = load_for_store(config)
         begin = None if period is None else time_ago(present_times().now, period, "--since")
-        pages = _pages(settings, Exported(table), begin)
+        pages = _begun(_pages(settings, Exported(table), begin))
         if format_ is Format.PARQUET and output is not None:
             _write_parquet(output, Exported(table), pages)
             return
@@ -102,7 +106,7 @@ def _require_parquet(output: Path | None) -> None:
         raise typer.BadParameter(NO_PYARROW, param_hint="--format")
 
 
-def _pages(settings: Config, table: Exported, since: datetime | None) -> Iterator[tuple[Page, dict[str, list[str]]]]:
+def _pages(settings: Config, table: Exported, since: datetime | None) -> Iterator[Pages]:
     """Yield the pages, each read by itself, with the ids of the events of its deliveries."""
     from watcher.store.export import Exported, events_of_deliveries, export_page
 
@@ -118,7 +122,12 @@ def _pages(settings: Config, table: Exported, since: datetime | None) -> Iterato
             return
 
 
-def _write_csv(stream: TextIO, table: Exported, pages: Iterator[tuple[Page, dict[str, list[str]]]]) -> None:
+def _begun(pages: Iterator[Pages]) -> Iterator[Pages]:
+    """Read the first page, so that nothing is written where the store cannot be read."""
+    return chain([next(pages)], pages)
+
+
+def _write_csv(stream: TextIO, table: Exported, pages: Iterator[Pages]) -> None:
     from watcher.cli.text.csv_lines import CsvLines
     from watcher.reports.exports import FIELDS, csv_values
 
@@ -127,7 +136,7 @@ def _write_csv(stream: TextIO, table: Exported, pages: Iterator[tuple[Page, dict
         lines.write(csv_values(table, page.rows, events))
 
 
-def _write_json(stream: TextIO, table: Exported, pages: Iterator[tuple[Page, dict[str, list[str]]]]) -> None:
+def _write_json(stream: TextIO, table: Exported, pages: Iterator[Pages]) -> None:
     import json
 
     from watcher.reports.exports import records

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from watcher.store.sqlite.database import Database
 
 ACCOUNT: Final = "main"
+NAMED_SERVICES: Final = 3
+"""Services that the printed configuration names; any more share a watch."""
 _TENTHS: Final = 10
 
 
@@ -140,6 +142,16 @@ def state_lines(file: Path) -> tuple[str, ...]:
     return ("  [state]", f"  url = {json.dumps(sqlite_url(file.absolute()), ensure_ascii=False)}", "")
 
 
+def _watch_lines(plan: HistoryPlan) -> Iterator[str]:
+    """Yield a watch of each service with its name, or of the first ones and of all others together."""
+    from watcher.simulator.history import history_names
+
+    for service, name in history_names(plan, NAMED_SERVICES).items():
+        yield from ("  [[watch]]", f'  service = "{service}"', f'  name = "{name}"', "")
+    if plan.services > NAMED_SERVICES:
+        yield from ("  [[watch]]", '  service = "*"', "")
+
+
 def show_history(written: WrittenHistory, out: Screen) -> None:
     """Write the size of a history, and a configuration to read it with."""
     show_size(written, out)
@@ -152,9 +164,7 @@ def show_history(written: WrittenHistory, out: Screen) -> None:
         '  access_key = { env = "NCP_ACCESS_KEY" }',
         '  secret_key = { env = "NCP_SECRET_KEY" }',
         "",
-        "  [[watch]]",
-        '  service = "*"',
-        "",
+        *_watch_lines(written.request.plan),
         "  [receiver.console]",
         '  kind = "log"',
         "",

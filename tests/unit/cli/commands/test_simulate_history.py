@@ -47,6 +47,17 @@ def test_the_printed_configuration_names_the_store(tmp_path: Path, name: str) ->
     text = shown(tmp_path / name).partition("trainings:\n\n")[2].partition("\n\n  aitems-watcher")[0]
     config = load(Path("/nowhere/config.toml"), text=text)
     assert config.store_path({}) == tmp_path / name
+    assert [watch.name for watch in config.watches] == ["shop-main", "news-feed"]
+
+
+def test_the_printed_configuration_of_many_services_names_some_and_watches_all() -> None:
+    screen, stream = plain_screen()
+    request = HistoryRequest(file=FILE, plan=HistoryPlan(days=365, services=20))
+    show_history(WrittenHistory(request=request, began_at=START, runs=8, events=30), screen)
+    text = stream.getvalue().partition("trainings:\n\n")[2].partition("\n\n  aitems-watcher")[0]
+    watches = load(Path("/nowhere/config.toml"), text=text).watches
+    assert [watch.name is None for watch in watches] == [False, False, False, True]
+    assert watches[-1].service == "*"
 
 
 def test_a_served_history_prints_a_configuration_for_the_daemon() -> None:
