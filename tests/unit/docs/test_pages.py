@@ -23,6 +23,12 @@ def test_text_is_wrapped(page: Path) -> None:
     assert [line for line in too_long if " " in LINK.sub("", line).strip()] == []
 
 
+@pytest.mark.parametrize("page", ["configuration.md", "routing.md", "glossary.md"])
+def test_each_list_of_urgent_events_is_complete(page: str) -> None:
+    text = " ".join((ROOT / "docs" / page).read_text().lower().split())
+    assert re.search("failures?, `stuck`, `overdue`,? (or an |and )?incidents?", text)
+
+
 def test_the_index_has_every_page_of_docs() -> None:
     listed = set(LINK.findall((ROOT / "docs" / "index.md").read_text()))
     assert {page.name for page in (ROOT / "docs").glob("*.md")} - {"index.md"} <= listed

@@ -304,5 +304,5 @@ def test_the_examples_of_the_document_are_bodies_that_the_watcher_sends() -> Non
 def test_the_facts_in_the_document_are_those_of_a_body_that_the_watcher_sends() -> None:
     document = (DOCS / "webhooks.md").read_text(encoding="utf-8")
     found = re.findall(r"<!-- facts: (\S+) (\S+) -->\n```json\n(.*?)```", document, re.DOTALL)
-    assert len(found) == 2
+    assert len(found) == 3
     assert all(json.loads(text) == data_of(CASES[case])[name] for case, name, text in found)

@@ -15,6 +15,7 @@ from watcher.core.messages.message import Message, Style
 from watcher.core.messages.reasons import cause_text, reason_text
 from watcher.core.messages.training import Severity, compose, mark_texts, plain_text
 from watcher.core.messages.words import ENGLISH_WORDS
+from watcher.core.training.absence import Missing
 from watcher.reports.history import route_text
 
 if TYPE_CHECKING:
@@ -67,12 +68,14 @@ def _row(entry: EventHistory, times: LocalTimes, style: Style) -> tuple[Cell, ..
 
 
 def change_text(event: Event) -> str:
-    """Write the transition, the last status of a training that is gone, or the cause of an incident."""
+    """Write the transition, the last status of a training that is gone, an absence, or the cause of an incident."""
     if event.incident is not None:
         return event.incident.cause
     if event.receiver is not None:
         recovered = event.receiver.lasted_seconds is not None
         return cause_text(event.receiver.reason) if recovered else reason_text(event.receiver.reason)
+    if event.overdue is not None:
+        return "no new training" if event.overdue.missing is Missing.START else "none completed"
     if event.to_status is None:
         return "" if event.from_status is None else f"was {event.from_status}"
     return event.to_status if event.from_status is None else f"{event.from_status} -> {event.to_status}"
@@ -87,10 +90,11 @@ def marks(event: Event) -> Iterator[str]:
 
 def compared(event: Event, message: Message, times: LocalTimes) -> list[str]:
     """Write the facts that set an event beside earlier runs, as its message has them; none where it has none."""
-    if event.comparison is None and event.stuck is None:
+    if event.comparison is None and event.stuck is None and event.overdue is None:
         return []
     zone = times.now.astimezone(times.zone).tzinfo or UTC
-    lines = message.facts or message.preview or ()
+    # The remedy for an absence is the same each time.
+    lines = message.preview or () if event.overdue is not None else message.facts or message.preview or ()
     return [plain_text(line) for line in ENGLISH_WORDS.with_times(lines, times.now, zone)]
 
 

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from tests.unit.receivers.overdue_samples import LEARNED
 from tests.unit.receivers.sample_facts import (
     ENDED,
     EXPECTED_END,
@@ -110,6 +111,10 @@ def test_a_narrow_table_omits_the_comparison_before_anything_else() -> None:
         (
             {"kind": Kind.UNSTUCK, "to_status": "learning", "stuck": UNSTUCK, "expected_end": EXPECTED_END},
             ["Ends about 11:59 (11:48 to 12:18 KST), an estimate from 23 runs"],
+        ),
+        (
+            {"kind": Kind.OVERDUE, "overdue": LEARNED},
+            ["No new training since 27 Nov 02:59:42; expected by 27 Nov 08:59:42 KST"],
         ),
         ({}, []),
     ],
