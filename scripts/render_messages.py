@@ -23,11 +23,16 @@ from watcher.core.incidents.events import IncidentScope, describe
 from watcher.core.incidents.evidence import Evidence
 from watcher.core.incidents.model import Incident, IncidentChange, IncidentChangeKind, account_subject
 from watcher.core.messages.message import Style
+from watcher.core.polling.overdue_event import overdue_event
+from watcher.core.polling.plan import Naming
 from watcher.core.polling.result import Cause
+from watcher.core.training.absence import GoodVersion, Missing, OverdueFacts
 from watcher.core.training.catch_up import Outage
 from watcher.core.training.comparison import Comparison, OtherVersion, SettingChange, StuckFacts, UsualFacts
 from watcher.core.training.current_run import Bounds, RunStart
 from watcher.core.training.model import TrainingRef
+from watcher.core.training.overdue import tolerance_of
+from watcher.core.training.retraining import Retraining, RetrainingRef
 from watcher.receivers.slack.blocks import payload
 from watcher.reports.receiver_check import marked_event
 
@@ -252,6 +257,24 @@ def stuck() -> Event:
     return replace(event, kind=Kind.STUCK, from_status=None, after=NOW, run=None, stuck=facts)
 
 
+def overdue() -> Event:
+    """Return a retraining that did not come, whose period was learned."""
+    started, day = NOW - timedelta(hours=31, minutes=12), timedelta(days=1)
+    facts = OverdueFacts(
+        missing=Missing.START,
+        last=Bounds(after=started, before=started),
+        expected_at=started + day,
+        deadline=started + day + tolerance_of(day),
+        period=day,
+        starts=21,
+        last_good=GoodVersion(version="maqkk9zzzzz", ended=Bounds(after=started, before=started + timedelta(hours=1))),
+    )
+    ref = RetrainingRef(REF.account, REF.service, "personalRecommend")
+    state = Retraining(ref=ref, since=NOW - 40 * day, seq=1)
+    naming = Naming(name="shop-main", links=LINKS)
+    return overdue_event(state, facts, naming, "pictures", asked_at=NOW - timedelta(seconds=1), now=NOW)
+
+
 def batch() -> list[Event]:
     """Return twelve failures of three services in one answer."""
     services = {"shop-main": 5, "shop-app": 4, "brand-mall": 3}
@@ -335,6 +358,7 @@ def messages() -> dict[str, tuple[list[Event], tuple[str, ...]]]:
     return {
         "failure": ([failure()], (MENTION,)),
         "stuck": ([stuck()], (MENTION,)),
+        "overdue": ([overdue()], (MENTION,)),
         "success": ([success()], ()),
         "batch": (batch(), (MENTION,)),
         "outage": ([outage(IncidentChangeKind.OPENED, NOW)], (MENTION,)),

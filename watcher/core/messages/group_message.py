@@ -77,7 +77,7 @@ class GroupEntry:
         change = self.change
         if self.duration and self.result is not Result.STUCK:
             change = words.say(Phrase.ROW_AFTER, change=change, duration=self.duration)
-        change = joined((change, self.not_seen), ", ")
+        change = joined((change, self.not_seen), "; ")
         if self.failures > 1:
             change = words.joined((change, words.say(Phrase.ROW_STREAK, count=self.failures)))
         alone = words.say(Phrase.ROW_ALONE, subject=subject)

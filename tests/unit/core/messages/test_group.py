@@ -124,7 +124,7 @@ def test_failures_come_first_and_rows_stand_below_the_heading_of_their_result() 
         "• shop-main · pop · c: learning → learningFailed (2026-11-23 02:19:40 UTC to 2026-11-23 02:20:10 UTC)",
         "Completed 1",
         (
-            "• shop-main · pop · b: requesting → completed after 0 s to 40 min 59 s, waiting, learning not seen"
+            "• shop-main · pop · b: requesting → completed after 0 s to 40 min 59 s; waiting, learning not seen"
             " (2026-11-22 12:20:11 UTC to 2026-11-23 02:20:10 UTC), late"
         ),
         "New 1",
@@ -182,7 +182,7 @@ def test_a_batch_of_trainings_that_may_be_stuck_says_so_in_its_first_line() -> N
         Symbol.LATE,
         Severity.WARNING,
     )
-    assert facts(*events) == "A guess from earlier runs: AiTEMS shows no progress"
+    assert facts(*events) == "A guess from earlier runs: AiTEMS does not report progress"
     assert rows(*events)[1] == "• shop-main · pop · a: learning for 2 h 40 min"
     assert "guess" not in facts(stuck("a", learned=False), stuck("b"))
 
@@ -295,9 +295,9 @@ def test_after_an_outage_only_bounds_that_differ_from_its_own_are_repeated() -> 
     early = after_outage("b", after=OUTAGE_SINCE - timedelta(minutes=9))
     shown = rows(after_outage("a"), early)
     assert shown[1:] == [
-        "• shop-main · pop · a: requesting → completed, waiting, learning not seen",
+        "• shop-main · pop · a: requesting → completed; waiting, learning not seen",
         (
-            "• shop-main · pop · b: requesting → completed, waiting, learning not seen"
+            "• shop-main · pop · b: requesting → completed; waiting, learning not seen"
             " (2026-11-22 21:42:11 UTC to 2026-11-23 02:20:10 UTC)"
         ),
     ]

@@ -28,7 +28,7 @@ from watcher.receivers.slack.blocks import payload
             [
                 (
                     "No new training since 2026-11-26 17:59:42 UTC; expected by 2026-11-26 23:59:42 UTC "
-                    "(every 6 h, learned from 20 starts)"
+                    "(period 6 h, learned from 20 starts)"
                 ),
                 "Last good version maqkk7wwwww, 6 h 30 min ago",
                 "Check the job that requests trainings: AiTEMS answers and lists no newer version",
@@ -37,14 +37,14 @@ from watcher.receivers.slack.blocks import payload
         (
             "overdue-never-started",
             [
-                "No new training seen; expected by 2026-11-26 23:59:42 UTC (every 6 h)",
+                "No new training seen; expected by 2026-11-26 23:59:42 UTC (expect_every 6 h)",
                 "Check the job that requests trainings: AiTEMS answers and lists no newer version",
             ],
         ),
         (
             "overdue-stale",
             [
-                "No training completed since maqkk7wwwww, 6 h 30 min ago; the limit is 6 h",
+                "No training completed since maqkk7wwwww, 6 h 30 min ago; stale_after is 6 h",
                 "Check why newer trainings do not complete, or do not start",
             ],
         ),
@@ -61,7 +61,7 @@ def test_it_says_the_expectation_the_last_good_version_and_the_remedy(case: str,
 def test_a_service_that_never_completed_a_training_says_so() -> None:
     facts = replace(LEARNED, missing=Missing.COMPLETED, last=None, starts=None, last_good=None)
     first, _ = compose(sample(facts)).facts
-    assert plain_text(first) == "No training seen to complete; the limit is 6 h"
+    assert plain_text(first) == "No poll has seen a training complete; stale_after is 6 h"
 
 
 def test_another_event_names_it_by_its_title() -> None:
@@ -71,7 +71,7 @@ def test_another_event_names_it_by_its_title() -> None:
 
 FIRST, NEVER, STALE = OVERDUE_CASES["overdue"], OVERDUE_CASES["overdue-never-started"], OVERDUE_CASES["overdue-stale"]
 SINCE = "no new training since 2026-11-26 17:59:42 UTC; expected by 2026-11-26 23:59:42 UTC"
-NO_COMPLETION = "no training completed since maqkk7wwwww, 6 h 30 min ago; the limit is 6 h"
+NO_COMPLETION = "no training completed since maqkk7wwwww, 6 h 30 min ago; stale_after is 6 h"
 
 
 def lines_of(events: Sequence[Event]) -> list[str]:

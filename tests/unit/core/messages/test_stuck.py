@@ -28,7 +28,7 @@ from watcher.core.messages.message import Message, Severity, Symbol
 from watcher.core.messages.text import plain_text
 from watcher.core.messages.training import compose
 
-GUESS = "A guess from earlier runs: AiTEMS shows no progress"
+GUESS = "A guess from earlier runs: AiTEMS does not report progress"
 REMEDY = "Check the console; AiTEMS cannot stop a training while it runs"
 
 
@@ -79,7 +79,7 @@ def test_a_learned_limit_is_called_a_guess() -> None:
 def test_a_configured_limit_is_no_guess(usual: Any) -> None:
     event = stuck(learned=False, limit=timedelta(hours=2), usual=usual)
     message = compose(event)
-    assert facts_of(event)[1:] == ["Longer than stuck_after (2 h); AiTEMS shows no progress", REMEDY]
+    assert facts_of(event)[1:] == ["Longer than stuck_after (2 h); AiTEMS does not report progress", REMEDY]
     text = "".join(map(plain_text, [*message.facts, *(message.preview or ()), message.muted]))
     assert "guess" not in text
 
@@ -109,7 +109,10 @@ def test_a_stuck_training_says_how_long_and_whether_that_is_usual(changes: dict[
     [
         (
             {},
-            "Polled at 2026-11-23 02:20:10 UTC · next message when its status changes, or after 7 h 51 min · Console",
+            (
+                "Polled at 2026-11-23 02:20:10 UTC"
+                " · next message when its status changes, or once it has taken 7 h 51 min · Console"
+            ),
         ),
         ({"next_limit": None}, "Polled at 2026-11-23 02:20:10 UTC · next message when its status changes · Console"),
         (

@@ -184,7 +184,7 @@ def test_ordinary_events_are_listed_completely_and_in_order(degrade: int) -> Non
     places = [text.index(str(event.version)) for event in events]
     assert places == sorted(places)
     if degrade:
-        assert text.count("`requesting` → `completed`, `waiting`, `learning` not seen") == 20
+        assert text.count("`requesting` → `completed`; `waiting`, `learning` not seen") == 20
     assert text.count("12:20:11") >= 1
     assert text.count("02:20:10") >= 1
 
