@@ -20,12 +20,14 @@ from watcher.aitems.list_page import MAX_LIST_BYTES, KnownList, Page, consists_o
 from watcher.aitems.list_reader import ListReader
 from watcher.aitems.paths import path_of
 from watcher.aitems.signing import Keys, SignatureV2
+from watcher.aitems.updates import read_updates, schedule_in, updates_path
 from watcher.aitems.wire import AnswerTimes, BadAnswer, ServiceInfo
 from watcher.clock import Clock
 from watcher.core.messages.text import one_line
 from watcher.core.polling.result import AnsweredPage, Cause, PollFailure, PollResult, UnreadableRecord
 from watcher.core.secret import STARS
 from watcher.core.training.model import ListedTraining, ServiceRef, TrainingRef
+from watcher.core.updates.result import ScheduleResult, UpdateList
 from watcher.http import (
     KEPT_TRIES,
     Answered,
@@ -215,6 +217,19 @@ class AitemsClient:
             return answer
         service = wire.read_service(answer.body, ref)
         return self._bad(answer, service.reason) if isinstance(service, BadAnswer) else service
+
+    async def schedule(self, ref: ServiceRef) -> ScheduleResult | PollFailure:
+        """View the schedule of a service (``GET /services/{serviceId}``)."""
+        service = await self.service(ref)
+        return service if isinstance(service, PollFailure) else schedule_in(service)
+
+    async def updates(self, ref: TrainingRef) -> UpdateList | PollFailure:
+        """List the updates of a version (``GET /services/{serviceId}/updates``)."""
+        answer = await self._get(updates_path(ref), first=False)
+        if isinstance(answer, PollFailure):
+            return answer
+        updates = read_updates(answer, ref)
+        return self._bad(answer, updates.reason) if isinstance(updates, BadAnswer) else updates
 
     async def _get(
         self,

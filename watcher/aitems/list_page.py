@@ -32,7 +32,7 @@ RECORD_MARK: Final = b'"serviceId"'
 """A field of each record, in both lists."""
 
 TOTAL_FIELDS: Final = ("totalCount", "total", "totalElements")
-KNOWN_PAGE_FIELDS: Final = frozenset({"trains", "services", "offset", "limit"})
+KNOWN_PAGE_FIELDS: Final = frozenset({"trains", "services", "updates", "offset", "limit"})
 
 _COUNT: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
 
@@ -103,6 +103,8 @@ class ItemReader(Generic[ListItem]):
     """The field of the answer that holds the list."""
     identity: tuple[str, ...]
     """The fields that identify a record within the list."""
+    has_pages: bool = True
+    """Whether an answer is one page of the list."""
     read: Callable[[Record, bytes | None], tuple[ListItem, Sequence[str]]]
     """Returns the item of a record and its deviations; the bytes of the record are given where they are known.
 
@@ -142,7 +144,7 @@ def _read(body: bytes, reader: ItemReader[ListItem], known: KnownList[ListItem] 
     if known is not None and parts is not None:
         records = _read_parts(parts.records, reader, known)
         if records is not None:
-            return _page(object_of(parts.page), reader.list_name, records)
+            return _page(object_of(parts.page), reader, records)
     return _read_whole(body, reader, max_values)
 
 
@@ -187,15 +189,16 @@ def _read_whole(body: bytes, reader: ItemReader[ListItem], max_values: int) -> P
             continue
         records.items.append(item)
         records.deviations += deviations
-    return _page(page, reader.list_name, records)
+    return _page(page, reader, records)
 
 
-def _page(page: Record, list_name: str, records: _Records[ListItem]) -> Page[ListItem]:
+def _page(page: Record, reader: ItemReader[ListItem], records: _Records[ListItem]) -> Page[ListItem]:
     deviations = [
         *records.deviations,
-        *(f"new field beside {list_name}: {name}" for name in page.keys() - KNOWN_PAGE_FIELDS),
+        *(f"new field beside {reader.list_name}: {name}" for name in page.keys() - KNOWN_PAGE_FIELDS),
     ]
-    offset, limit = (_count(page, name, deviations) for name in ("offset", "limit"))
+    offset = _count(page, "offset", deviations) if reader.has_pages else None
+    limit = _count(page, "limit", deviations) if reader.has_pages else None
     totals = (_number_in(page.get(name)) for name in TOTAL_FIELDS)
     return Page(
         tuple(records.items),

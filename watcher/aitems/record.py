@@ -6,6 +6,8 @@ from typing import Final, NoReturn
 
 from watcher.aitems.errors import ApiError, ErrorShape, envelope_in
 
+LISTS: Final = frozenset({"trains", "services", "updates"})
+"""The fields that hold the lists of answers."""
 MAX_NAME_LENGTH: Final = 256
 """Characters of an id, type or status; AiTEMS' own have at most 17."""
 
@@ -39,7 +41,7 @@ def _refuse_envelope(record: Record) -> None:
 def _is_complete_despite(error: ApiError, record: Record) -> bool:
     # AiTEMS may add a field such as errorCode or message to a training.
     return error.shape in {ErrorShape.TOP_LEVEL, ErrorShape.ERROR_TEXT, ErrorShape.CODE_MSG} and (
-        record.keys() >= {"serviceId", "status"} or "trains" in record or "services" in record
+        record.keys() >= {"serviceId", "status"} or not LISTS.isdisjoint(record)
     )
 
 

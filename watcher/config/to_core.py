@@ -67,6 +67,7 @@ def _watch(settings: WatchSettings) -> Watch:
         retraining_rules=RetrainingRules(
             expect_every=settings.expect_every or {}, stale_after=settings.stale_after or {}
         ),
+        updates=settings.updates,
         cadence=_cadence(settings),
     )
 

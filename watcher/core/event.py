@@ -23,6 +23,7 @@ from watcher.core.training.catch_up import Outage
 from watcher.core.training.comparison import Comparison, EndFacts, StuckFacts
 from watcher.core.training.current_run import Bounds, RunStart
 from watcher.core.training.model import NO_RECORD, Phase, TrainingRef, phase_of
+from watcher.core.updates.model import UpdateFacts
 
 SHORT_ID_LENGTH: Final = 12
 
@@ -42,6 +43,8 @@ class Kind(StrEnum):
     UNSTUCK = "unstuck"
     FAST = "fast"
     OVERDUE = "overdue"
+    UPDATE_SUCCEEDED = "update-succeeded"
+    UPDATE_FAILED = "update-failed"
     UNREACHABLE = "unreachable"
     DENIED = "denied"
     THROTTLED = "throttled"
@@ -80,11 +83,14 @@ DEFAULT_KINDS: Final = (
         Kind.STUCK,
         Kind.UNSTUCK,
         Kind.OVERDUE,
+        Kind.UPDATE_FAILED,
     }
 )
 """The kinds that a route without ``kind`` takes; a route takes any other kind only where it names it."""
 
-URGENT_KINDS: Final = INCIDENT_KINDS | STORE_KINDS | RECEIVER_KINDS | {Kind.FAILED, Kind.STUCK, Kind.OVERDUE}
+URGENT_KINDS: Final = (
+    INCIDENT_KINDS | STORE_KINDS | RECEIVER_KINDS | {Kind.FAILED, Kind.STUCK, Kind.OVERDUE, Kind.UPDATE_FAILED}
+)
 """Kinds that are delivered before the other kinds, except among the events of one training."""
 
 NO_LABELS: Final[Mapping[str, str]] = MappingProxyType({})
@@ -210,6 +216,8 @@ class Event:
     """The expected end of the run in progress; ``None`` where too few runs are known."""
     overdue: OverdueFacts | None = None
     """With ``overdue``: the retraining that did not come."""
+    update: UpdateFacts | None = None
+    """With ``update-failed`` and ``update-succeeded``: the update of the training."""
     group: str | None = None
     """The id of the catch-up that found the change, e.g. that of an incident."""
     outage: Outage | None = None

@@ -31,6 +31,7 @@ from watcher.core.training.comparison import (
     stuck_json,
 )
 from watcher.core.training.current_run import RunStart
+from watcher.core.updates.model import read_update, update_json
 
 
 def to_json(event: Event) -> dict[str, object]:
@@ -80,6 +81,8 @@ def _learned_json(event: Event) -> dict[str, object]:
         facts["expected_end"] = end_json(event.expected_end)
     if event.overdue is not None:
         facts["overdue"] = overdue_json(event.overdue)
+    if event.update is not None:
+        facts["update"] = update_json(event.update)
     return facts
 
 
@@ -233,6 +236,7 @@ def from_json(data: Mapping[str, Any]) -> Event:
         stuck=read_stuck(data.get("stuck")),
         expected_end=read_end(data.get("expected_end")),
         overdue=read_overdue(data.get("overdue")),
+        update=read_update(data.get("update")),
         group=data["group"],
         outage=read_outage(data.get("outage")),
         record=data["training"],

@@ -8,7 +8,9 @@ from urllib.parse import unquote
 NO_ACCOUNT: Final = ""
 """Stands for a subject outside every account: a receiver, or the watcher's own store."""
 
-_ACCOUNT_FIRST: Final = frozenset({"account", "clock", "service", "training", "watch", "presence", "retraining"})
+_ACCOUNT_FIRST: Final = frozenset(
+    {"account", "clock", "service", "training", "watch", "presence", "retraining", "updates"}
+)
 
 
 def account_of(subject: str) -> str:

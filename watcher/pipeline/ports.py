@@ -17,6 +17,7 @@ from watcher.core.routing.fallback import FallbackEvent
 from watcher.core.routing.planning import OutboxState, RoutingPlan
 from watcher.core.training.earlier_runs import EarlierRuns, RunGroup, RunsWanted
 from watcher.core.training.model import ServiceRef, Snapshot, TrainingRef
+from watcher.core.updates.result import ScheduleResult, UpdateList
 
 
 class Clock(Protocol):
@@ -97,6 +98,18 @@ class Api(Protocol):
 
     async def services(self, *, first: bool = False) -> ServicesResult | PollFailure:
         """List the services of the account; with ``first``, before scheduled polls."""
+        ...
+
+
+class ServiceApi(Protocol):
+    """The calls of one account about interval services; a failure is a value and no exception."""
+
+    async def schedule(self, ref: ServiceRef) -> ScheduleResult | PollFailure:
+        """View the schedule of a service."""
+        ...
+
+    async def updates(self, ref: TrainingRef) -> UpdateList | PollFailure:
+        """List the updates of a version."""
         ...
 
 

@@ -15,6 +15,7 @@ from watcher.core.messages.published import published_comparisons, published_inc
 from watcher.core.messages.text import cut
 from watcher.core.timestamps import to_text
 from watcher.core.training.absence import overdue_json
+from watcher.core.updates.model import update_json
 from watcher.receivers.fallback_render import render_or_fall_back
 
 TEXT_LIMIT: Final = 2_000
@@ -125,6 +126,7 @@ def _data(event: Event, receiver_seq: int, record: object) -> dict[str, object]:
         "incident": None if event.incident is None else _plain(published_incident(event.incident)),
         "receiver": None if event.receiver is None else _plain(published_receiver(event.receiver)),
         **({} if event.overdue is None else {"overdue": _plain(overdue_json(event.overdue))}),
+        **({} if event.update is None else {"update": _plain(update_json(event.update))}),
         "fallback_for": _plain(event.fallback_for),
         "training": record,
     }

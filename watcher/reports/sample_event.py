@@ -30,6 +30,8 @@ STATUSES: Final[Mapping[Kind, str | None]] = MappingProxyType(
         Kind.STUCK: Status.LEARNING,
         Kind.UNSTUCK: Status.LEARNING,
         Kind.FAST: Status.COMPLETED,
+        Kind.UPDATE_SUCCEEDED: None,
+        Kind.UPDATE_FAILED: None,
     }
 )
 """The kinds that concern a training, each with its new status if the request names none."""

@@ -33,6 +33,7 @@ from watcher.core.timestamps import from_text, to_text
 from watcher.core.training.catch_up import CatchUp
 from watcher.core.training.model import Snapshot, Source, TrainingRef, UnconfirmedStatus
 from watcher.store.runs.rows import read_current_run, write_current_run
+from watcher.store.runs.updates import read_updates, write_updates
 
 Row = dict[str, Any]
 
@@ -80,6 +81,8 @@ def snapshot_row(snapshot: Snapshot) -> Row:
         "record": dump(plain(snapshot.record)),
         "revision": snapshot.revision + 1,
         "run": None if snapshot.run is None else write_current_run(snapshot.run),
+        "updates": None if snapshot.updates is None else write_updates(snapshot.updates),
+        "unusable": snapshot.unusable,
     }
 
 
@@ -100,6 +103,8 @@ def read_snapshot(row: RowMapping) -> Snapshot:
         record=JsonObject(row["record"].encode()),
         revision=row["revision"],
         run=None if row["run"] is None else read_current_run(row["run"]),
+        updates=None if row["updates"] is None else read_updates(row["updates"]),
+        unusable=row["unusable"],
     )
 
 

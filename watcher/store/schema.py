@@ -92,6 +92,8 @@ training = Table(
     Column("record", StoredText, nullable=False),
     Column("revision", Integer, nullable=False),
     Column("run", StoredText),
+    Column("updates", StoredText),
+    Column("unusable", Boolean, nullable=False, server_default=false()),
 )
 """One row a training: its snapshot."""
 
@@ -152,6 +154,8 @@ retraining = Table(
     Column("last_good", StoredText),
     Column("reported", StoredText, nullable=False),
     Column("seq", Integer, nullable=False),
+    Column("cycle", StoredText),
+    Column("result_waits", StoredText, nullable=False, server_default="[]"),
 )
 """One row a service and type: its latest starts and completion, and the absences that were reported."""
 

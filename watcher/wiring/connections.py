@@ -11,7 +11,6 @@ from watcher.config.references import secrets_of
 from watcher.core.delivery.receiver import Receiver
 from watcher.core.observer import Observer
 from watcher.pipeline.observer import ObservedApi
-from watcher.pipeline.ports import Api
 from watcher.wiring.accounts import Budgets, make_api
 from watcher.wiring.receivers import make_receiver
 from watcher.wiring.runtime import Runtime
@@ -23,7 +22,7 @@ class Connections:
     """The clients and receivers of one configuration."""
 
     config: Config
-    apis: Mapping[str, Api]
+    apis: Mapping[str, ObservedApi]
     receivers: Mapping[str, Receiver]
     stack: AsyncExitStack
     """Closes all of them."""
@@ -54,7 +53,7 @@ async def make_connections(  # noqa: PLR0913 - wired once
         receivers: dict[str, Receiver] = {}
         for name, settings in config.receivers.items():
             receivers[name] = make_receiver(name, settings, runtime, stack, config.accounts)
-        apis: dict[str, Api] = {}
+        apis: dict[str, ObservedApi] = {}
         for name, account in config.accounts.items():
             api = make_api(name, account, runtime, stack, budgets, patient=patient)
             apis[name] = ObservedApi(name, api, observer)

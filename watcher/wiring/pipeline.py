@@ -88,6 +88,7 @@ def _make_poller(connections: Connections, shared: _Shared) -> Poller:
         on_events=shared.router.wake.tick,
         on_caught_up=shared.router.release,
         observer=shared.observer,
+        service_apis=connections.apis,
     )
 
 

@@ -197,4 +197,5 @@ class Reloader:
         # Polls and attempts in progress still use the old clients; each client closes after its last call.
         await old.aclose()
         # The poller comes last: it waits until no poll result is being recorded.
-        await pipeline.poller.apply_config(polls_of(config), connections.apis, thresholds_of(config))
+        apis = connections.apis
+        await pipeline.poller.apply_config(polls_of(config), apis, thresholds_of(config), service_apis=apis)

@@ -110,6 +110,12 @@ TEXTS = {
     "TrainingRef.type": Text.ID,
     "TrainingRef.version": Text.ID,
     "UnconfirmedStatus.status": Text.FOREIGN,
+    "UpdateFacts.counts": Text.FOREIGN,
+    "UpdateFacts.created_date": Text.FOREIGN,
+    "UpdateFacts.finished_date": Text.FOREIGN,
+    "UpdateFacts.status": Text.FOREIGN,
+    "UpdateFacts.version": Text.ID,
+    "UpdateLog.statuses": Text.FOREIGN,
     "WaitingEventFacts.id": Text.ID,
     "WaitingEventFacts.old_about": Text.OLD,
 }

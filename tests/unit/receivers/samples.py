@@ -24,6 +24,7 @@ from tests.unit.receivers.sample_facts import (
     third_failure,
     usual_facts,
 )
+from tests.unit.receivers.update_samples import UPDATE_CASES
 from watcher.core.delivery.model import ReceiverSignal, SignalKind
 from watcher.core.delivery.reason import Context, Reason, ReasonCode, RefusalRemedy, in_context, text_reason
 from watcher.core.delivery.receiver_health import DeadLetter, Waiting, state_change, undelivered
@@ -40,7 +41,7 @@ from watcher.core.training.catch_up import Outage
 from watcher.core.training.comparison import OtherVersion, Pace, SettingChange
 from watcher.core.training.current_run import RunStart
 from watcher.core.training.model import ServiceRef, TrainingRef
-from watcher.pipeline.polling.incidents import clock_subject
+from watcher.pipeline.polling.incident_subjects import clock_subject
 
 DATA = paths.DATA / "receivers"
 RECORDED = datetime(2026, 11, 23, 2, 20, 11, tzinfo=UTC)
@@ -350,6 +351,7 @@ CASES: dict[str, Event] = {
     "store-recovered": store_recovered(STORE_FAILING, EPOCH, RECORDED + timedelta(minutes=9)),
     "training-found": incident_event(TRAINING_SCOPE, IncidentChangeKind.CLOSED, 2, **NEVER),
     **OVERDUE_CASES,
+    **UPDATE_CASES,
     **COMPARED,
 }
 """One event for each case of a message."""

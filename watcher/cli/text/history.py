@@ -76,6 +76,8 @@ def change_text(event: Event) -> str:
         return cause_text(event.receiver.reason) if recovered else reason_text(event.receiver.reason)
     if event.overdue is not None:
         return "no new training" if event.overdue.missing is Missing.START else "none completed"
+    if event.update is not None:
+        return f"update {event.update.version}: {event.update.status}"
     if event.to_status is None:
         return "" if event.from_status is None else f"was {event.from_status}"
     return event.to_status if event.from_status is None else f"{event.from_status} -> {event.to_status}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
@@ -20,6 +21,7 @@ from watcher.reports.polls import target_text
 
 if TYPE_CHECKING:
     from watcher.cli.text.times import LocalTimes
+    from watcher.core.updates.model import UpdateLog
     from watcher.reports.training_page import TrainingPage
 
 DATE: Final = "Date"
@@ -78,6 +80,8 @@ def _facts(page: TrainingPage, times: LocalTimes) -> Iterator[tuple[str, str]]:
         yield "polled by", f"{'view' if page.poll.poll.training else 'list'} of {target_text(page.poll.poll)}"
     if page.labels:
         yield "labels", " ".join(f"{key}={value}" for key, value in page.labels.items())
+    if page.training.snapshot.updates is not None:
+        yield "updates", updates_text(page.training.snapshot.updates)
     record = page.training.snapshot.record
     fields = [f"{key} {_field(key, value, page, times)}" for key, value in record.items() if _is_plain(value)]
     if fields:
@@ -103,6 +107,15 @@ def _run_facts(page: TrainingPage, times: LocalTimes) -> Iterator[tuple[str, str
     # The comparison of a run that has ended names the same version and settings.
     if page.differences is not None and (page.current_run is not None or not any(_latest_comparison(page, times))):
         yield from differences_lines(page.differences, times)
+
+
+def updates_text(log: UpdateLog) -> str:
+    """Write the recorded updates by status, e.g. ``23 completed, 1 learningFailed, latest completed``."""
+    statuses = [one_line(status, 60) for status in log.statuses.values()]
+    if not statuses:
+        return "none"
+    counts = ", ".join(f"{count} {status}" for status, count in Counter(statuses).most_common(MAX_FIELDS))
+    return f"{counts}; the latest is {statuses[-1]}"
 
 
 def _is_plain(value: object) -> bool:

@@ -1,4 +1,4 @@
-"""The keys ``expect_every`` and ``stale_after`` of a watch: when a retraining is overdue."""
+"""The keys ``expect_every``, ``stale_after`` and ``updates`` of a watch: its retrainings and their updates."""
 
 # No `from __future__ import annotations` here: pydantic reads these annotations when the program runs.
 
@@ -67,9 +67,19 @@ def _limit(value: object, where: str) -> timedelta:
 
 
 def _for_services(rules: Mapping[str, Any], info: ValidationInfo) -> Mapping[str, Any]:
-    if rules and info.data.get("version") is not None:
-        raise invalid("stands beside version, so no later training is watched", "move it to a watch of the service")
+    if rules:
+        _refuse_version(info)
     return frozen_mapping(rules)
+
+
+def _of_service(value: bool, info: ValidationInfo) -> bool:  # noqa: FBT001 - called by pydantic
+    _refuse_version(info)
+    return value
+
+
+def _refuse_version(info: ValidationInfo) -> None:
+    if info.data.get("version") is not None:
+        raise invalid("stands beside version, so no later training is watched", "move it to a watch of the service")
 
 
 ExpectEvery = Annotated[
@@ -81,3 +91,4 @@ ExpectEvery = Annotated[
 StaleAfter = Annotated[
     Mapping[str, Any], BeforeValidator(_by_type(_limit)), AfterValidator(_for_services), WithJsonSchema(_STALE_SCHEMA)
 ]
+Updates = Annotated[bool, AfterValidator(_of_service)]

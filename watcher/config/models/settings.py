@@ -38,7 +38,7 @@ from watcher.config.models.fields import (
 )
 from watcher.config.models.headers import Headers
 from watcher.config.models.monitoring import HeartbeatSettings, WebSettings
-from watcher.config.models.retraining import ExpectEvery, StaleAfter
+from watcher.config.models.retraining import ExpectEvery, StaleAfter, Updates
 from watcher.config.models.secret_fields import WebhookUrl, secret_from
 from watcher.config.models.state import SQLITE, NoHomeError, StateSettings
 from watcher.config.models.stuck import StuckAfter
@@ -151,6 +151,8 @@ class WatchSettings(Settings):
     """How often trainings start, by type; without it, that is learned."""
     stale_after: StaleAfter | None = Field(default=None, examples=['"7d"'])
     """The longest time without a completed training, by type; without it, there is no limit."""
+    updates: Updates | None = None
+    """Whether the updates of an interval service are polled; without it, they are."""
 
 
 class WebhookSettings(Settings):

@@ -12,6 +12,7 @@ from typing import Final
 
 from watcher.core.messages.english_comparison import ENGLISH_COMPARISON
 from watcher.core.messages.english_overdue import ENGLISH_OVERDUE
+from watcher.core.messages.english_updates import ENGLISH_UPDATES
 from watcher.core.messages.phrases import Phrase
 
 ENGLISH: Final[Mapping[Phrase, str]] = MappingProxyType(
@@ -384,6 +385,7 @@ ENGLISH: Final[Mapping[Phrase, str]] = MappingProxyType(
         Phrase.AT_LEAST: "at least {duration}",
         **ENGLISH_COMPARISON,
         **ENGLISH_OVERDUE,
+        **ENGLISH_UPDATES,
     }
 )
 """The text of every phrase; a test compares the keys, and the parameters of every language."""

@@ -21,6 +21,7 @@ from watcher.core.messages.service import is_about_service
 from watcher.core.messages.stuck import elapsed, stuck_row
 from watcher.core.messages.subject import service_code
 from watcher.core.messages.text import TextLine, code, plain_text, rounded_bounds
+from watcher.core.messages.update import update_status
 from watcher.core.messages.words import Words
 from watcher.core.training.model import goes_on
 
@@ -136,6 +137,8 @@ def status_of(event: Event, message: Message, words: Words) -> TextLine:
             return words.say(Phrase.STATUS_STUCK, status=status_code(event.to_status or event.from_status))
         case Kind.FAST:
             return words.say(Phrase.STATUS_FAST, status=status_code(event.to_status))
+        case _ if event.update is not None:
+            return update_status(event.update, words)
         case _:
             return (status_code(event.to_status),)
 
@@ -143,7 +146,7 @@ def status_of(event: Event, message: Message, words: Words) -> TextLine:
 def _change(event: Event, message: Message, words: Words) -> TextLine:
     if event.overdue is not None:
         return overdue_row(event, event.overdue, words)
-    if not is_about_training(event) or event.kind is Kind.FAST:
+    if not is_about_training(event) or event.kind is Kind.FAST or event.update is not None:
         return status_of(event, message, words)
     return _training_change(event, words)
 

@@ -37,10 +37,16 @@ class About(StrEnum):
     """The list of an account's services."""
     SERVICE = "service"
     TRAINING = "training"
+    UPDATES = "updates"
+    """The calls about the interval services of an account; its trainings are polled."""
     STORE = "store"
     """The watcher's own store."""
 
 
+_SUBJECTS: Final[Mapping[str, About]] = MappingProxyType(
+    {"clock": About.CLOCK, "service": About.SERVICES, "updates": About.UPDATES, "watcher": About.STORE}
+)
+"""By the first word of the subject; any other is an account's."""
 _CAUSES: Final[Mapping[str, Phrase]] = MappingProxyType(
     {
         Cause.SERVER: Phrase.CAUSE_SERVER,
@@ -90,7 +96,7 @@ def about(event: Event) -> About:
     if event.service is not None:
         return About.SERVICE
     kind = event.subject.partition(":")[0]
-    return {"clock": About.CLOCK, "service": About.SERVICES, "watcher": About.STORE}.get(kind, About.ACCOUNT)
+    return _SUBJECTS.get(kind, About.ACCOUNT)
 
 
 def compose_incident(event: Event, facts: IncidentFacts, style: Style) -> Message:
@@ -125,6 +131,8 @@ def subject_line(event: Event, style: Style) -> TextLine:
             return (service,) if unknown else words.say(Phrase.SERVICE, service=service)
         case About.SERVICES:
             return words.say(Phrase.SERVICE_LIST, account=code(event.account))
+        case About.UPDATES:
+            return words.say(Phrase.INTERVAL_SERVICES, account=code(event.account))
         case _:
             return words.say(Phrase.ACCOUNT, account=code(event.account))
 
@@ -243,6 +251,8 @@ def _state_phrase(event: Event, facts: IncidentFacts) -> Phrase:
             return Phrase.STORE_PAUSED if facts.cause == DISK_FULL else Phrase.STORE_UNRECORDED
         case About.SERVICES:
             return Phrase.NO_SERVICE_LIST
+        case About.UPDATES:
+            return Phrase.NO_UPDATES
         case About.TRAINING:
             return Phrase.NEVER_A_STATUS if facts.last_good_at is None else Phrase.NO_STATUS_TRAINING
         case _:
@@ -268,6 +278,8 @@ def _beginning_parts(event: Event, facts: IncidentFacts, words: Words) -> Iterat
         yield words.say(Phrase.CLOCK_SINCE, time=facts.since)
     elif about(event) is About.SERVICES:
         yield words.say(Phrase.KNOWN_SERVICES)
+    elif about(event) is About.UPDATES:
+        yield words.say(Phrase.UPDATES_OFF)
     elif facts.last_good_at is not None:
         yield words.say(Phrase.LATER)
         yield words.say(Phrase.LAST_ANSWER, time=facts.last_good_at)
@@ -308,7 +320,7 @@ def _ending_parts(event: Event, facts: IncidentFacts, words: Words) -> Iterator[
         case About.STORE:
             paused = facts.cause == DISK_FULL
             yield _lasted(event, facts, words, Phrase.WAS_PAUSED if paused else Phrase.WAS_UNWRITABLE)
-        case About.CLOCK | About.SERVICES:
+        case About.CLOCK | About.SERVICES | About.UPDATES:
             pass
         case About.ACCOUNT:
             yield words.say(Phrase.REPORTED_APART)

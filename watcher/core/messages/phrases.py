@@ -477,3 +477,16 @@ class Phrase(StrEnum):
     STATUS_OVERDUE_STALE = auto()
     COLUMN_EXPECTED = auto()
     CAPTION_OVERDUE = auto()
+
+    # An update of an interval service, and the calls about those services.
+    UPDATE_SUCCEEDED = auto()
+    UPDATE_FAILED = auto()
+    STATUS_UPDATE = auto()
+    UPDATE_ENDED = auto()
+    UPDATE_FINISHED = auto()
+    UPDATE_TOOK = auto()
+    UPDATE_VERSION_STAYS = auto()
+    UPDATE_REMEDY = auto()
+    INTERVAL_SERVICES = auto()
+    NO_UPDATES = auto()
+    UPDATES_OFF = auto()

@@ -34,6 +34,7 @@ from watcher.core.messages.service import compose_service, is_about_service
 from watcher.core.messages.stuck import fast_facts, stuck_facts, stuck_muted, stuck_preview, unstuck_facts
 from watcher.core.messages.subject import training_line
 from watcher.core.messages.text import TextLine, code, one_line, plain_text
+from watcher.core.messages.update import update_facts
 from watcher.core.messages.words import Words, capital
 from watcher.core.timestamps import date_without_zone, read_date
 from watcher.core.training.decision import DecisionReason
@@ -68,6 +69,8 @@ _STYLES: Final[Mapping[Kind, tuple[Severity, Symbol, Phrase]]] = MappingProxyTyp
         Kind.STUCK: (Severity.WARNING, Symbol.LATE, Phrase.STUCK),
         Kind.UNSTUCK: (Severity.INFO, Symbol.MOVED, Phrase.UNSTUCK),
         Kind.FAST: (Severity.INFO, Symbol.CHECK, Phrase.FAST),
+        Kind.UPDATE_SUCCEEDED: (Severity.OK, Symbol.SUCCEEDED, Phrase.UPDATE_SUCCEEDED),
+        Kind.UPDATE_FAILED: (Severity.ERROR, Symbol.FAILED, Phrase.UPDATE_FAILED),
     }
 )
 _WITHOUT_FACTS: Final = (Severity.WARNING, Symbol.CHECK, Phrase.STATUS_CHANGED)
@@ -145,7 +148,7 @@ def _compose_training(event: Event, style: Style) -> Message:
     words = style.words
     severity, sign, headline = _STYLES.get(event.kind, _WITHOUT_FACTS)
     marks = tuple(mark_lines((event,), words))
-    facts = tuple(_facts(event, words, marked=bool(marks)))
+    facts = tuple(_facts(event, style, marked=bool(marks)))
     return Message(
         severity=severity,
         sign=sign,
@@ -165,8 +168,9 @@ def _headline(event: Event, usual: Phrase) -> Phrase:
     return Phrase.STATUS_CHANGED if is_progress and not goes_on(event.to_status) else usual
 
 
-def _facts(event: Event, words: Words, *, marked: bool) -> Iterator[TextLine]:
+def _facts(event: Event, style: Style, *, marked: bool) -> Iterator[TextLine]:
     """Yield at most three lines; with a mark at most two, as it takes the place of a guess or the least line."""
+    words = style.words
     match event.kind:
         case Kind.FAILED:
             yield from _failure(event, words, marked=marked)
@@ -178,6 +182,8 @@ def _facts(event: Event, words: Words, *, marked: bool) -> Iterator[TextLine]:
             yield from unstuck_facts(event, words)
         case Kind.FAST:
             yield from fast_facts(event, words, marked=marked)
+        case Kind.UPDATE_FAILED | Kind.UPDATE_SUCCEEDED:
+            yield from update_facts(event, style, marked=marked)
         case Kind.UNKNOWN_STATUS:
             yield _unknown(event, words)
             yield words.say(Phrase.UNKNOWN_REMEDY)

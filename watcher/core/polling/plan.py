@@ -38,6 +38,8 @@ class Watch:
     """``stuck_after``."""
     retraining_rules: RetrainingRules = LEARNED_PERIODS
     """``expect_every`` and ``stale_after``."""
+    updates: bool | None = None
+    """``updates``; ``None`` where the watch does not say."""
     cadence: Cadence
 
 
@@ -53,6 +55,8 @@ class Naming:
     """When a training may be stuck; ``None`` where the watch does not say."""
     retraining_rules: RetrainingRules = LEARNED_PERIODS
     """When a retraining of the service is overdue."""
+    updates: bool | None = None
+    """Whether the updates of the service are polled, if it is an interval service; ``None`` means yes."""
 
     def links_of(self, service: ServiceRef, training: TrainingRef | None = None) -> Mapping[str, str]:
         """Return the addresses of the pages of a service or training."""
@@ -106,6 +110,11 @@ class Poll:
     def finds_new(self) -> bool:
         """Whether an unknown training in the answer makes an event, as a new one."""
         return self.training is None and self.whole_service
+
+    @property
+    def asks_updates(self) -> bool:
+        """Whether the updates of the service are polled, if it is an interval service."""
+        return self.finds_new and not self.discovers and self.naming.updates is not False
 
     @property
     def key(self) -> str:
@@ -257,6 +266,7 @@ def _naming(watch: Watch) -> Naming:
         links=watch.links,
         stuck_rules=watch.stuck_rules,
         retraining_rules=watch.retraining_rules,
+        updates=watch.updates,
     )
 
 
@@ -267,6 +277,7 @@ def _specific(general: Naming, own: Naming) -> Naming:
         links={**general.links, **own.links},
         stuck_rules=own.stuck_rules or general.stuck_rules,
         retraining_rules=general.retraining_rules.under(own.retraining_rules),
+        updates=general.updates if own.updates is None else own.updates,
     )
 
 

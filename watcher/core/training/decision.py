@@ -47,6 +47,8 @@ class DecisionReason(StrEnum):
     """No training started by the expected time plus the tolerance."""
     NO_COMPLETION = "no-completion"
     """No training completed for longer than ``stale_after``."""
+    UPDATE_ENDED = "update-ended"
+    """A list of updates shows the end of one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

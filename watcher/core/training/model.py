@@ -17,6 +17,7 @@ from urllib.parse import quote, unquote
 from watcher.core.timestamps import read_date, require_utc
 from watcher.core.training.catch_up import CatchUp
 from watcher.core.training.current_run import CurrentRun
+from watcher.core.updates.model import UpdateLog
 
 TRAIN_TYPES: Final = ("personalRecommend", "relatedItem", "pop")
 """The three ``trainType`` values of the page."""
@@ -266,6 +267,10 @@ class Snapshot:
     """The number of this training's latest event; 0 where there was none."""
     announced_statuses: frozenset[str] = frozenset()
     """Undocumented statuses that were announced for this training."""
+    updates: UpdateLog | None = None
+    """Its updates; ``None`` before the first list of them."""
+    unusable: bool = False
+    """Whether it was reported as completed without an inference result."""
     record: Mapping[str, object] = field(default_factory=lambda: NO_RECORD, hash=False)
     revision: int = 0
     """Counts the writes of this row; the store compares it before it sets."""

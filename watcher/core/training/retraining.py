@@ -12,6 +12,7 @@ from watcher.core.training.absence import GoodVersion, Missing
 from watcher.core.training.current_run import Bounds
 from watcher.core.training.model import NOT_ENDED, Phase, ServiceRef, TrainingRef, phase_of
 from watcher.core.training.regular_starts import MOST_STARTS
+from watcher.core.updates.cycle import Cycle
 
 _PREFIX: Final = "retraining"
 _OF_NEW: Final = frozenset({Kind.APPEARED, Kind.PROGRESS, Kind.SUCCEEDED, Kind.FAILED, Kind.UNKNOWN_STATUS})
@@ -71,6 +72,10 @@ class Retraining:
     """The absences that were reported and that go on."""
     seq: int = 0
     """The number of the latest event about it."""
+    cycle: Cycle | None = None
+    """The cycle of its service; ``None`` where AiTEMS does not update it by one."""
+    result_waits: tuple[float, ...] = ()
+    """The latest waits from a completion to the inference result, in seconds."""
 
     @property
     def last_start(self) -> Bounds | None:

@@ -27,6 +27,7 @@ from watcher.pipeline.polling.last_shown import last_shown_at, with_last_proof
 from watcher.pipeline.polling.overdue import NO_ABSENCES, Absences, absences_in
 from watcher.pipeline.polling.recorded import differing_from_recorded, is_news
 from watcher.pipeline.polling.targets import PollContext
+from watcher.pipeline.polling.updates.changes import NO_UPDATES, UpdateChanges
 from watcher.pipeline.ports import Clock
 
 BEFORE_FIRST_POLL: Final = datetime.min.replace(tzinfo=UTC)
@@ -68,6 +69,8 @@ class Changes:
     """The keys of such states that end, as the list shows the training again or lacks it."""
     absences: Absences = NO_ABSENCES
     """The retrainings that are overdue."""
+    updates: UpdateChanges = NO_UPDATES
+    """The updates of a service."""
     gap_until: datetime | None = None
     """The end of a poll that returned nothing: changes before this time may have been missed."""
 
@@ -106,7 +109,7 @@ class Decider:
         """Decide on a failed poll."""
         poll = context.poll
         before = self._cache.poll(poll.key)
-        state = _after_failure(before, failure)
+        state = after_failure(before, failure)
         known = self._cache.training(poll.training) if poll.training is not None else None
         if known is not None and failure.cause is Cause.NOT_FOUND:
             # AiTEMS answered that the training does not exist any more, so there is no gap in polling.
@@ -188,7 +191,7 @@ class Decider:
     def view_failed(self, context: PollContext, ref: TrainingRef, failure: PollFailure) -> Changes:
         """Decide on the failed view of a training that its list does not show."""
         update = self._incident_monitor.view_failed(context.poll, ref, failure, self._clock.utc_now())
-        state = _after_failure(self._cache.poll(ref.subject), failure)
+        state = after_failure(self._cache.poll(ref.subject), failure)
         return Changes(incidents=update, view_states=(state,))
 
     def _lacked_some(self, poll: Poll, decisions: Iterable[Decision]) -> bool:
@@ -336,7 +339,8 @@ def _grouped(decision: Decision, group: str) -> Decision:
     return replace(decision, event=replace(decision.event, group=group)) if decision.event else decision
 
 
-def _after_failure(before: PollState, failure: PollFailure) -> PollState:
+def after_failure(before: PollState, failure: PollFailure) -> PollState:
+    """Return the state of a poll after a failed call."""
     return replace(
         before,
         failures=before.failures + 1,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from urllib.parse import quote
 
 from watcher.core.batch import IncidentRow
 from watcher.core.event import Event
@@ -28,6 +27,7 @@ from watcher.core.training.model import WATCH_PREFIX, ServiceRef, TrainingRef
 from watcher.pipeline.clock_trust import ClockTrust
 from watcher.pipeline.polling.cache import PollCache
 from watcher.pipeline.polling.incident_scopes import IncidentScopes
+from watcher.pipeline.polling.incident_subjects import clock_subject, failure_of, service_of, updates_subject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,11 +49,6 @@ class IncidentUpdate:
         )
 
 
-def clock_subject(account: str) -> str:
-    """Return the subject of the clock incidents of an account; the account's own incidents have another one."""
-    return f"clock:{quote(account, safe='')}"
-
-
 class IncidentMonitor:
     """Finds the incident changes that polls make.
 
@@ -67,6 +62,8 @@ class IncidentMonitor:
         self._trackers: dict[str, IncidentTracker] = {}
         self._clocks: dict[str, IncidentTracker] = {}
         """One more tracker per account: does its server's clock agree with the wall clock?"""
+        self._updates: dict[str, IncidentTracker] = {}
+        """One more for the calls about interval services, of each account that makes them."""
         self._services: dict[str, set[ServiceRef]] = {}
         self._discovering: dict[str, Poll] = {}
         """By account, the poll of its services."""
@@ -88,7 +85,7 @@ class IncidentMonitor:
         self._thresholds = thresholds
         self._discovering.clear()
         self._scopes.clear()
-        for known in (self._trackers, self._clocks, self._services):
+        for known in (self._trackers, self._clocks, self._updates, self._services):
             known.clear()
         self.start(polls)
 
@@ -96,9 +93,10 @@ class IncidentMonitor:
         """Add a poll, and restore its failures in a row from the cache."""
         account = poll.service.account
         tracker = self._trackers.setdefault(account, IncidentTracker(account, self._thresholds))
-        self._clocks.setdefault(
-            account, IncidentTracker(account, replace(self._thresholds, account_after=timedelta.max))
-        )
+        alone = replace(self._thresholds, account_after=timedelta.max)
+        self._clocks.setdefault(account, IncidentTracker(account, alone))
+        if poll.training is None and poll.naming.updates is not False:
+            self._updates.setdefault(account, IncidentTracker(account, alone))
         if poll.discovers:
             self._discovering[account] = poll
         else:
@@ -179,17 +177,27 @@ class IncidentMonitor:
     def _failed(
         self, account: str, subject: str, poll_failure: PollFailure, last_good_at: datetime | None, now: datetime
     ) -> IncidentUpdate:
-        failure = Failure(
-            subject=subject,
-            cause=poll_failure.cause,
-            detail=poll_failure.detail,
-            evidence=poll_failure.evidence,
-            asked_at=poll_failure.asked_at,
-            ended_at=poll_failure.ended_at,
-            paused_until=poll_failure.paused_until,
-        )
+        failure = failure_of(subject, poll_failure)
         watched = len(self._services.get(account, ()))
         return self._update(account, self._trackers[account].failed(failure, last_good_at, watched, now), now)
+
+    def updates_failed(self, account: str, failure: PollFailure, now: datetime) -> IncidentUpdate:
+        """Return the changes that a failed call about an interval service makes.
+
+        One incident serves all services of the account: most causes, such as a missing permission, concern them all.
+        """
+        subject = updates_subject(account)
+        tracker = self._updates.get(account)
+        if tracker is None:
+            return IncidentUpdate()
+        return self._update(account, tracker.failed(failure_of(subject, failure), None, 1, now), now)
+
+    def updates_answered(self, account: str, now: datetime) -> IncidentUpdate:
+        """Return the changes that answers about an interval service make, where no other service has failed."""
+        tracker = self._updates.get(account)
+        if tracker is None:
+            return IncidentUpdate()
+        return self._update(account, tracker.succeeded([updates_subject(account)], now), now)
 
     def missed(self, poll: Poll, now: datetime) -> IncidentUpdate:
         """Return the changes that the absence of a known training makes; AiTEMS answered, so it is a good poll."""
@@ -210,10 +218,12 @@ class IncidentMonitor:
         account = account_of(incident.subject)
         if account not in self._trackers:
             return False
+        if incident.subject == updates_subject(account):
+            return account in self._updates
         if incident.subject in self._scopes or incident.subject == clock_subject(account):
             return not self._is_gone(incident)
         # The services of a pattern are unknown until the first list of services. That list ends their incidents, too.
-        service, poll = _service_of(incident.subject), self._discovering.get(account)
+        service, poll = service_of(incident.subject), self._discovering.get(account)
         return service is not None and poll is not None and discovered(poll, service, None) is not None
 
     def _is_gone(self, incident: Incident) -> bool:
@@ -228,7 +238,7 @@ class IncidentMonitor:
         changes = [
             IncidentChange(kind=IncidentChangeKind.ABSORBED, incident=incident, announced=False)
             for incident in self._cache.open_incidents()
-            if _service_of(incident.subject) in gone
+            if service_of(incident.subject) in gone
         ]
         rows = (self._cache.incident_row(change.incident.subject) for change in changes)
         return IncidentUpdate(changes=tuple(changes), incident_rows=tuple(replace(row, incident=None) for row in rows))
@@ -303,6 +313,8 @@ class IncidentMonitor:
             self._tracker_of(poll.service.account, change.incident).apply([change])
 
     def _tracker_of(self, account: str, incident: Incident) -> IncidentTracker:
+        if incident.subject == updates_subject(account):
+            return self._updates.get(account) or self._trackers[account]
         return (self._clocks if incident.subject == clock_subject(account) else self._trackers)[account]
 
     def _update(self, account: str, changes: Sequence[IncidentChange], now: datetime) -> IncidentUpdate:
@@ -323,13 +335,6 @@ class IncidentMonitor:
     def _scope_of(self, subject: str, account: str) -> IncidentScope:
         is_account = subject == self._trackers[account].subject
         return self._scopes.of(subject, account, len(self._services.get(account, ())) if is_account else 0)
-
-
-def _service_of(subject: str) -> ServiceRef | None:
-    """Return the service of an incident about a service or a training; ``None`` for any other."""
-    if subject.startswith(WATCH_PREFIX):
-        return TrainingRef.from_subject(subject).service_ref
-    return ServiceRef.from_subject(subject)
 
 
 def _remember(tracker: IncidentTracker, subject: str, state: PollState) -> None:

@@ -20,8 +20,9 @@ from watcher.pipeline.polling.incidents import IncidentMonitor
 from watcher.pipeline.polling.recorder import Recorder
 from watcher.pipeline.polling.services import ServiceLists
 from watcher.pipeline.polling.targets import PollContext, PollTarget, PollTargets
+from watcher.pipeline.polling.updates.rounds import UpdateRounds
 from watcher.pipeline.polling.vanish import VanishedTrainings
-from watcher.pipeline.ports import Api, Clock
+from watcher.pipeline.ports import Api, Clock, ServiceApi
 
 log = structlog.get_logger()
 
@@ -31,6 +32,7 @@ class PollRunner:
 
     Args:
         apis: the API of each account.
+        service_apis: the calls about interval services.
         targets: all targets, to poll others at once.
         catch_ups: the open catch-ups.
         cache: the state in memory.
@@ -41,11 +43,13 @@ class PollRunner:
         discovery: the services that patterns watch.
         on_found: gets the target of the list poll of a service that has none yet.
         on_group: gets the id of a group of events that is complete.
+        asks_updates: whether the updates of services may be asked for now.
     """
 
     def __init__(  # noqa: PLR0913 - wired once, by the poller
         self,
         apis: Mapping[str, Api],
+        service_apis: Mapping[str, ServiceApi],
         targets: PollTargets,
         catch_ups: CatchUps,
         *,
@@ -57,6 +61,7 @@ class PollRunner:
         discovery: Discovery,
         on_found: Callable[[PollTarget], None],
         on_group: Callable[[str], None],
+        asks_updates: Callable[[], bool],
     ) -> None:
         self.apis = apis
         self._targets = targets
@@ -83,6 +88,9 @@ class PollRunner:
             on_gone=self._end,
         )
         self._vanished = VanishedTrainings(self._decider, self._caller, cache, self._record, clock)
+        self.update_rounds = UpdateRounds(
+            service_apis, cache, incident_monitor, self._record, clock, spawn=spawn, is_ready=asks_updates
+        )
 
     async def run(self, target: PollTarget) -> None:
         """Poll a target once; an error is logged, and the next poll decides anew."""
@@ -98,6 +106,7 @@ class PollRunner:
     def forget(self, key: str) -> None:
         """Forget the lists of a poll that has ended; what is still known of the service stays in the cache."""
         self._confirmer.forget(key)
+        self.update_rounds.forget(key)
 
     def resume(self) -> None:
         """Note the end of a pause: changes during it may have been missed."""
@@ -119,6 +128,7 @@ class PollRunner:
         if changes.unlisted:
             await self._vanished.check(api, target, changes.unlisted)
         self._note_caught_up(target)
+        self.update_rounds.after_list(target, outcome)
 
     async def _discover(self, target: PollTarget) -> None:
         """List the account's services."""

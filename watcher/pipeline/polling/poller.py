@@ -32,7 +32,8 @@ from watcher.pipeline.polling.intervals import Intervals
 from watcher.pipeline.polling.poll_runner import PollRunner
 from watcher.pipeline.polling.recorder import Recorder
 from watcher.pipeline.polling.targets import PollTarget, PollTargets
-from watcher.pipeline.ports import Api, Clock, PollingStore
+from watcher.pipeline.polling.updates.rounds import NO_SERVICE_APIS
+from watcher.pipeline.ports import Api, Clock, PollingStore, ServiceApi
 
 log = structlog.get_logger()
 
@@ -55,6 +56,7 @@ class Poller:
         on_events: Callable[[], None],
         on_caught_up: Callable[[str | None], None],
         observer: Observer = UNOBSERVED,
+        service_apis: Mapping[str, ServiceApi] = NO_SERVICE_APIS,
     ) -> None:
         self._polls = tuple(polls)
         self._clock = clock
@@ -71,6 +73,7 @@ class Poller:
         self._intervals = Intervals(self.cache, self._incident_monitor, clock)
         self._runner = PollRunner(
             apis,
+            service_apis,
             self._targets,
             self._catch_ups,
             cache=self.cache,
@@ -83,7 +86,9 @@ class Poller:
             discovery=self._discovery,
             on_found=self._add_service,
             on_group=on_caught_up,
+            asks_updates=lambda: self._sweeping or self.first_round.is_set(),
         )
+        self._sweeping = False
         self._paused = False
         self._tasks: set[asyncio.Task[None]] = set()
         self.first_round = asyncio.Event()
@@ -103,11 +108,19 @@ class Poller:
             self._join_catch_up(poll)
         self._note_first_round()
 
-    async def apply_config(self, polls: Iterable[Poll], apis: Mapping[str, Api], thresholds: Thresholds) -> None:
+    async def apply_config(
+        self,
+        polls: Iterable[Poll],
+        apis: Mapping[str, Api],
+        thresholds: Thresholds,
+        *,
+        service_apis: Mapping[str, ServiceApi] = NO_SERVICE_APIS,
+    ) -> None:
         """Poll by another plan from now on; the polls that it leaves unchanged keep their state."""
         # No decision may see one half of the old plan and one half of the new one.
         async with self._writer.paused():
             self._polls, self._runner.apis = tuple(polls), apis
+            self._runner.update_rounds.apis = service_apis
             self._discovery.plan(self._polls)
             planned = {poll.key: poll for poll in (*self._discovery.polls(), *self._polls)}
             for key in self._targets.keys() - planned.keys():
@@ -199,6 +212,7 @@ class Poller:
     async def sweep(self) -> None:
         """Poll every target once, and confirm the ends that this finds; do not wait for the store."""
         self._writer.fail_fast()
+        self._sweeping = True
         while targets := [target for target in self._targets if target.poll_again or not target.polled]:
             await asyncio.gather(*(self._runner.run(target) for target in targets))
             await asyncio.gather(*self._tasks)

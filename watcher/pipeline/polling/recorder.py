@@ -74,22 +74,23 @@ class Recorder:
                 urgent.append(decision)
             else:
                 light.append(decision.snapshot)
-        if urgent or changes.incidents.changes or changes.services or changes.ended_views or changes.absences:
+        news = (changes.incidents.changes, changes.services, changes.ended_views, changes.absences, changes.updates)
+        if urgent or any(news):
             await self._commit(poll, urgent, changes)
         self._cache.note(light, _states(changes))
 
     async def _commit(self, poll: Poll, decisions: list[Decision], changes: Changes) -> None:
-        update, services = changes.incidents, changes.services
+        update, services, updates = changes.incidents, changes.services, changes.updates
         changed = (event for decision in decisions for event in (decision.event, decision.fast) if event)
-        own = (*changed, *changes.absences.events)
+        own = (*changed, *changes.absences.events, *updates.events)
         events = (*own, *services.events, *update.events)
         batch = Batch(
-            snapshots=tuple(decision.snapshot for decision in decisions),
+            snapshots=(*(decision.snapshot for decision in decisions), *updates.snapshots),
             events=events,
             polls=(*services.states, *_states(changes)),
             incident_rows=(*services.incident_rows, *update.incident_rows),
             runs=tuple(decision.ended_run for decision in decisions if decision.ended_run),
-            retrainings=changed_retrainings(self._cache, decisions, changes.absences),
+            retrainings=(*changed_retrainings(self._cache, decisions, changes.absences), *updates.retrainings),
             forgotten_polls=(*services.forgotten, *changes.ended_views),
         )
         await self._cache.commit(batch)

@@ -12,6 +12,7 @@ from watcher.core.timestamps import from_text, to_text
 from watcher.core.training.absence import GoodVersion, Missing
 from watcher.core.training.current_run import Bounds
 from watcher.core.training.retraining import Retraining, RetrainingRef
+from watcher.store.runs.updates import read_cycle, write_cycle
 
 Row = dict[str, Any]
 
@@ -27,6 +28,8 @@ def retraining_row(state: Retraining) -> Row:
         "last_good": None if good is None else _dump([good.version, *_pair(good.ended)]),
         "reported": _dump(sorted(item.value for item in state.reported)),
         "seq": state.seq,
+        "cycle": None if state.cycle is None else write_cycle(state.cycle),
+        "result_waits": _dump(state.result_waits),
     }
 
 
@@ -39,6 +42,8 @@ def read_retraining(row: RowMapping) -> Retraining:
         last_good=None if row["last_good"] is None else _read_good(json.loads(row["last_good"])),
         reported=frozenset(Missing(word) for word in json.loads(row["reported"])),
         seq=row["seq"],
+        cycle=None if row["cycle"] is None else read_cycle(row["cycle"]),
+        result_waits=tuple(json.loads(row["result_waits"])),
     )
 
 

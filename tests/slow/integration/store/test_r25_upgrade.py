@@ -178,6 +178,7 @@ STEPS = {
     "0010": ("ALTER TABLE ledger ADD COLUMN fallback_done", "CREATE INDEX ix_delivery_failed"),
     "0011": ("CREATE TABLE run", "CREATE TABLE stage", "UPDATE training SET run"),
     "0012": ("CREATE TABLE retraining",),
+    "0013": ("ALTER TABLE training ADD COLUMN updates", "ALTER TABLE retraining ADD COLUMN cycle"),
 }
 """The statements that bring a store to each schema."""
 LAST = "UPDATE alembic_version SET version_num='{}'"

@@ -48,8 +48,9 @@ def test_every_kind_has_its_own_headline(kind: Kind) -> None:
 
 def test_a_failure_and_a_success_have_signs_of_their_own() -> None:
     signs = {kind: compose(sample_event(kind=kind)).sign for kind in TRAINING_KINDS}
-    assert [kind for kind in TRAINING_KINDS if signs[kind] is Symbol.FAILED] == [Kind.FAILED]
-    assert [kind for kind in TRAINING_KINDS if signs[kind] is Symbol.SUCCEEDED] == [Kind.SUCCEEDED]
+    assert [kind for kind in TRAINING_KINDS if signs[kind] is Symbol.FAILED] == [Kind.FAILED, Kind.UPDATE_FAILED]
+    succeeded = [Kind.SUCCEEDED, Kind.UPDATE_SUCCEEDED]
+    assert [kind for kind in TRAINING_KINDS if signs[kind] is Symbol.SUCCEEDED] == succeeded
     assert compose(sample_event()).severity is Severity.ERROR
     assert compose(sample_event(kind=Kind.SUCCEEDED)).severity is Severity.OK
 

@@ -23,6 +23,9 @@ from watcher.store.runs.rows import read_current_run
 revision = "0012"
 down_revision = "0011"
 
+COLUMNS = ("subject", "account", "since", "starts", "last_good", "reported", "seq")
+"""Those of this revision; later ones added others."""
+
 _run = sa.table(
     "run",
     *(sa.column(name) for name in ("subject", "seq", "account", "service", "type", "version", "outcome")),
@@ -43,10 +46,15 @@ def upgrade() -> None:
         sa.Column("reported", sa.Text, nullable=False),
         sa.Column("seq", sa.Integer, nullable=False),
     )
-    rows = [retraining_row(state) for state in _retrainings(op.get_bind())]
+    rows = [_columns(state) for state in _retrainings(op.get_bind())]
     if rows:
-        table = sa.table("retraining", *(sa.column(name) for name in rows[0]))
+        table = sa.table("retraining", *(sa.column(name) for name in COLUMNS))
         op.get_bind().execute(sa.insert(table), rows)
+
+
+def _columns(state: Retraining) -> dict[str, Any]:
+    row = retraining_row(state)
+    return {name: row[name] for name in COLUMNS}
 
 
 def _retrainings(connection: sa.Connection) -> Iterator[Retraining]:

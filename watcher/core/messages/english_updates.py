@@ -1,0 +1,25 @@
+"""The English texts about interval services and their updates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from watcher.core.messages.phrases import Phrase
+
+ENGLISH_UPDATES: Final[Mapping[Phrase, str]] = MappingProxyType(
+    {
+        Phrase.UPDATE_SUCCEEDED: "Update completed",
+        Phrase.UPDATE_FAILED: "Update failed",
+        Phrase.STATUS_UPDATE: "update {status}",
+        Phrase.UPDATE_ENDED: "Update {update} ended with {status}",
+        Phrase.UPDATE_FINISHED: ", finished {time}",
+        Phrase.UPDATE_TOOK: " after {duration}",
+        Phrase.UPDATE_VERSION_STAYS: "The version stays completed; its results may be older than planned",
+        Phrase.UPDATE_REMEDY: "Check the service in the AiTEMS console: AiTEMS gives no reason",
+        Phrase.INTERVAL_SERVICES: "interval services of account {account}",
+        Phrase.NO_UPDATES: "No updates of interval services since {time}; trainings are polled as before",
+        Phrase.UPDATES_OFF: "updates = false in a watch turns these calls off",
+    }
+)

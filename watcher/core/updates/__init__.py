@@ -1,0 +1,1 @@
+"""The updates of an interval service: a completed version that AiTEMS trains again by a cycle."""

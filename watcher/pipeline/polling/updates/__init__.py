@@ -1,0 +1,1 @@
+"""The updates of interval services: asked for beside the polls of their lists."""
