@@ -17,7 +17,7 @@ from email.utils import format_datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar
 from unittest import mock
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from tests.support import daemon_in_process
 from tests.support.invariants import DaemonRun, violations
@@ -154,6 +154,10 @@ class FakeApi:
     """Service and version to status."""
     services: list[str] | None = None
     """The services of the account; ``None`` for those of the trainings. Another service is answered by a 404."""
+    cycle: str | None = None
+    """``learningInterval`` of the services; ``None`` for services without updates."""
+    updates: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
+    """Service and version to its updates, each with its status."""
     created: dict[tuple[str, str], datetime] = field(default_factory=dict)
     """Service and version to the creation; by default the first answer with the training."""
     fault: Callable[[float, str], Awaitable[HttpResult | None] | HttpResult | None] = lambda _now, _path: None
@@ -199,6 +203,8 @@ class FakeApi:
 
     def true_answer(self, path: str, asked_at: datetime | None = None) -> Answered:
         """Return the true answer, and record its statuses."""
+        if (document := self._about_updates(path)) is not None:
+            return self.answer(200, document, asked_at=asked_at)
         if "?" in path:
             return self.past_end(path, asked_at)
         document = self.document(path)
@@ -212,6 +218,19 @@ class FakeApi:
             subject = (item["serviceId"], item["type"], item["version"])
             self.shown.append(ShownAnswer(self.clock.true_now(), subject, item["status"], kind))
         return self.answer(200, document, asked_at=asked_at)
+
+    def _about_updates(self, target: str) -> object:
+        """Return the answer to a call about an interval service; ``None`` for any other call."""
+        path, _, query = target.partition("?")
+        service = path.split("/")[-2 if path.endswith("/updates") else -1]
+        if path.endswith(f"/services/{service}"):
+            kind = {"type": "batch"} if self.cycle is None else {"type": "interval", "learningInterval": self.cycle}
+            return {**_service(service), **kind}
+        if not path.endswith("/updates"):
+            return None
+        version = dict(parse_qsl(query))["trainVersion"]
+        known = self.updates.get((service, version), {})
+        return {"updates": [{"updateVersion": name, "status": status} for name, status in known.items()]}
 
     def answer(
         self,
@@ -351,6 +370,7 @@ async def running_pipeline(  # noqa: PLR0913 - the options of a test
     per_second: float = 100.0,
     thresholds: Thresholds | None = None,
     tick_seconds: float = TICK_SECONDS,
+    asks_updates: bool = False,
 ) -> AsyncIterator[Poller]:
     """Run the stages on a real store while the block runs."""
     clock, started_at = api.clock, api.clock.true_now()
@@ -371,6 +391,7 @@ async def running_pipeline(  # noqa: PLR0913 - the options of a test
         clock_trust=clock_trust,
         on_events=router.wake.tick,
         on_caught_up=router.release,
+        service_apis={"main": client} if asks_updates else {},
     )
     await poller.start()
     pipeline = [

@@ -27,7 +27,8 @@ from watcher.core.polling.plan import Poll
 from watcher.core.polling.schedule import Cadence
 from watcher.core.routing.matcher import ALL_KINDS, Matcher
 from watcher.core.routing.routes import Route
-from watcher.core.training.model import ServiceRef, TrainingRef
+from watcher.core.training.model import TRAIN_TYPES, ServiceRef, TrainingRef
+from watcher.core.updates.schedule import most_update_calls
 from watcher.reports.polls import call_text, saving_text, serves
 from watcher.reports.route_warnings import route_warnings
 
@@ -45,6 +46,8 @@ class AccountPlan:
     base_url: str
     busy_per_minute: float
     idle_per_minute: float
+    updates_per_minute: float
+    """The most calls about interval services: where every service is one, with each type of training."""
     allowed_per_minute: float
 
 
@@ -127,7 +130,12 @@ def plan_of(config: Config, polls: Sequence[Poll]) -> PollPlan:
         watches=[_watch_plan(settings, polls, config) for settings in config.watches],
         receivers=receivers,
         routes=routes,
-        warnings=[*_single_receiver_warning(config), *_receiver_warnings(receivers, routes), *route_warnings(config)],
+        warnings=[
+            *_single_receiver_warning(config),
+            *_updates_warnings(accounts),
+            *_receiver_warnings(receivers, routes),
+            *route_warnings(config),
+        ],
         refusals=over_budget(config, polls),
     )
 
@@ -158,14 +166,22 @@ def _duration(duration: timedelta) -> str:
 
 
 def _account_plan(name: str, settings: AccountSettings, polls: Iterable[Poll]) -> AccountPlan:
-    cadences = [poll.cadence for poll in polls if poll.service.account == name]
+    own = [poll for poll in polls if poll.service.account == name]
+    cadences = [poll.cadence for poll in own]
     return AccountPlan(
         account=name,
         base_url=settings.base_url,
         busy_per_minute=_rounded(sum(MINUTE / cadence.interval for cadence in cadences)),
         idle_per_minute=_rounded(sum(MINUTE / cadence.idle_interval for cadence in cadences)),
+        updates_per_minute=_rounded(sum(_update_calls(poll) for poll in own)),
         allowed_per_minute=_rounded(60 * settings.requests_per_second),
     )
+
+
+def _update_calls(poll: Poll) -> float:
+    if not poll.asks_updates:
+        return 0.0
+    return most_update_calls(poll.cadence.idle_interval, len(TRAIN_TYPES), MINUTE)
 
 
 def _rounded(number: float) -> float:
@@ -268,6 +284,17 @@ def _single_receiver_warning(config: Config) -> Iterator[str]:
     if len(config.receivers) == 1 and config.heartbeat.url is None:
         (name,) = config.receivers
         yield f"receiver {name} is the only one: if it fails, nobody is notified; add another, or a [heartbeat]"
+
+
+def _updates_warnings(accounts: Iterable[AccountPlan]) -> Iterator[str]:
+    for plan in accounts:
+        needed = plan.busy_per_minute + plan.updates_per_minute
+        if plan.busy_per_minute <= plan.allowed_per_minute < needed:
+            yield (
+                f"account {plan.account}: with everything in progress, the updates of interval services may need "
+                f"{_rounded(needed):g} requests per minute in all, and {plan.allowed_per_minute:g} are allowed; polls "
+                "come later then; raise requests_per_second, or set updates = false"
+            )
 
 
 def _receiver_warnings(receivers: Sequence[ReceiverPlan], routes: Iterable[RoutePlan]) -> Iterator[str]:

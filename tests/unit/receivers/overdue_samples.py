@@ -48,6 +48,8 @@ def of_service(event: Event, service: str) -> Event:
 OVERDUE_CASES: Final = {
     "overdue": sample(LEARNED),
     "overdue-never-started": sample(replace(LEARNED, last=None, starts=None, last_good=None)),
+    "overdue-cycle": sample(replace(LEARNED, starts=None, by_cycle=True)),
+    "overdue-cycle-never-seen": sample(replace(LEARNED, last=None, starts=None, by_cycle=True)),
     "overdue-stale": sample(
         replace(
             LEARNED,

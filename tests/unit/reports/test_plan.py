@@ -19,6 +19,7 @@ access_key = { env = "NCP_ACCESS_KEY" }
 secret_key = { env = "NCP_SECRET_KEY" }
 requests_per_second = 0.1
 """
+ROOMY = ACCOUNT.replace("= 0.1", "= 0.2")
 SERVICE = """
 [[watch]]
 service = "6wxgu1abcde"
@@ -74,6 +75,18 @@ def test_requests_per_minute_are_counted_by_poll_and_compared_with_the_budget() 
     (account,) = made.accounts
     assert (account.busy_per_minute, account.idle_per_minute, account.allowed_per_minute) == (6.0, 0.2, 6.0)
     assert made.refusals == []
+
+
+def test_the_calls_about_interval_services_are_counted_and_warned_about_where_they_do_not_fit() -> None:
+    made = plan(ACCOUNT, SERVICE, SLACK)
+    assert made.accounts[0].updates_per_minute == 0.7
+    assert [line for line in made.warnings if "interval services may need 6.7 requests" in line]
+    enough = plan(ACCOUNT.replace("= 0.1", "= 0.2"), SERVICE, SLACK)
+    assert not any("interval services" in line for line in enough.warnings)
+    without = plan(ACCOUNT, SERVICE + "updates = false\n", SLACK)
+    assert (without.accounts[0].updates_per_minute, without.refusals) == (0, [])
+    assert not any("interval services" in line for line in without.warnings)
+    assert plan(ACCOUNT, TRAINING.replace("5s", "10s"), SLACK).accounts[0].updates_per_minute == 0
 
 
 def test_a_plan_above_the_budget_is_refused_with_sufficient_settings() -> None:
@@ -135,15 +148,15 @@ def test_receivers_are_shown_without_secrets_and_url_paths() -> None:
 
 
 def test_a_single_receiver_gives_a_warning() -> None:
-    assert plan(ACCOUNT, SERVICE, SLACK).warnings == [
+    assert plan(ROOMY, SERVICE, SLACK).warnings == [
         "receiver ml-ops is the only one: if it fails, nobody is notified; add another, or a [heartbeat]"
     ]
-    assert plan(ACCOUNT, SERVICE, SLACK, '[heartbeat]\nurl = "https://beat.example/1"').warnings == []
+    assert plan(ROOMY, SERVICE, SLACK, '[heartbeat]\nurl = "https://beat.example/1"').warnings == []
 
 
 def test_unsigned_receivers_and_receivers_without_a_route_give_warnings() -> None:
     route = '[[route]]\nto = ["ml-ops"]\n'
-    assert plan(ACCOUNT, SERVICE, SLACK, HOOK, SIGNED, route).warnings == [
+    assert plan(ROOMY, SERVICE, SLACK, HOOK, SIGNED, route).warnings == [
         "receiver hook is unsigned: anybody could forge its messages; give it a secret",
         "receiver hook is in no route: it is never notified",
         "receiver signed is in no route: it is never notified",

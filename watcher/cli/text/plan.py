@@ -40,11 +40,12 @@ def _account_table(accounts: Sequence[AccountPlan]) -> Table:
             cell(account.base_url),
             Cell(f"{account.busy_per_minute:g}"),
             Cell(f"{account.idle_per_minute:g}"),
+            Cell(f"{account.updates_per_minute:g}"),
             Cell(f"{account.allowed_per_minute:g}"),
         )
         for account in accounts
     ]
-    return Table(("ACCOUNT", "ADDRESS", "REQUESTS PER MINUTE: BUSY", "IDLE", "ALLOWED"), rows)
+    return Table(("ACCOUNT", "ADDRESS", "REQUESTS PER MINUTE: BUSY", "IDLE", "UPDATES AT MOST", "ALLOWED"), rows)
 
 
 def _watch_table(watches: Sequence[WatchPlan], *, several_accounts: bool) -> Table:

@@ -48,15 +48,17 @@ def _facts(event: Event, facts: OverdueFacts, words: Words, *, marked: bool) -> 
     if (good := facts.last_good) is not None and not marked:
         age = _age(event, good.ended.before, words)
         yield words.say(Phrase.OVERDUE_LAST_GOOD, version=code(good.version), age=age)
-    yield words.say(Phrase.OVERDUE_REMEDY)
+    yield words.say(Phrase.OVERDUE_CYCLE_REMEDY if facts.by_cycle else Phrase.OVERDUE_REMEDY)
 
 
 def _absence(event: Event, facts: OverdueFacts, words: Words) -> TextLine:
     if facts.missing is Missing.COMPLETED:
         return _not_completed(event, facts, words)
     if facts.last is None:
-        return words.say(Phrase.OVERDUE_NONE_SEEN, due=facts.expected_at)
-    return words.say(Phrase.OVERDUE_NONE_SINCE, time=facts.last.middle, due=facts.expected_at)
+        phrase = Phrase.OVERDUE_NO_UPDATE_SEEN if facts.by_cycle else Phrase.OVERDUE_NONE_SEEN
+        return words.say(phrase, due=facts.expected_at)
+    phrase = Phrase.OVERDUE_NO_UPDATE_SINCE if facts.by_cycle else Phrase.OVERDUE_NONE_SINCE
+    return words.say(phrase, time=facts.last.middle, due=facts.expected_at)
 
 
 def _not_completed(event: Event, facts: OverdueFacts, words: Words) -> TextLine:
@@ -101,6 +103,8 @@ def overdue_polled(first: datetime, last: datetime, words: Words) -> TextLine:
 
 def _period(facts: OverdueFacts, words: Words) -> TextLine:
     period = words.duration(facts.period.total_seconds())
+    if facts.by_cycle:
+        return words.say(Phrase.OVERDUE_EVERY_CYCLE, period=period)
     if facts.starts is None:
         return words.say(Phrase.OVERDUE_EVERY, period=period)
     return words.say(Phrase.OVERDUE_EVERY_LEARNED, period=period, count=facts.starts)

@@ -43,9 +43,11 @@ class OverdueFacts:
     period: timedelta
     """The expected time from one to the next."""
     starts: int | None
-    """The number of starts that the period was learned from; ``None`` where it is configured."""
+    """The number of starts that the period was learned from; ``None`` where it is configured, or a cycle."""
     last_good: GoodVersion | None = None
     """The version that completed last; ``None`` where no poll saw one complete."""
+    by_cycle: bool = False
+    """Whether the period is the cycle of the service."""
 
 
 def overdue_json(facts: OverdueFacts) -> dict[str, object]:
@@ -59,6 +61,7 @@ def overdue_json(facts: OverdueFacts) -> dict[str, object]:
         "period_seconds": facts.period.total_seconds(),
         "starts": facts.starts,
         "last_good": None if good is None else {"version": good.version, **_bounds_json(good.ended)},
+        "by_cycle": facts.by_cycle,
     }
 
 
@@ -75,6 +78,7 @@ def read_overdue(data: Mapping[str, Any] | None) -> OverdueFacts | None:
         period=timedelta(seconds=data["period_seconds"]),
         starts=data["starts"],
         last_good=None if good is None else GoodVersion(version=good["version"], ended=_read_bounds(good)),
+        by_cycle=data.get("by_cycle", False),
     )
 
 

@@ -1,4 +1,4 @@
-"""Whether a retraining is overdue, by configuration or by the regularity of its starts.
+"""Whether a retraining is overdue, by configuration, by the cycle of its service, or by the regularity of its starts.
 
 An answer to a request that began after the deadline, and that shows no newer start, shows it. Each absence is reported
 once; the next start, or the next completion, ends it.
@@ -87,8 +87,7 @@ def tolerance_of(period: timedelta) -> timedelta:
 
 def _expectations(state: Retraining, rules: RetrainingRules) -> Iterator[OverdueFacts]:
     if Missing.START not in state.reported and (found := _period(state, rules)) is not None:
-        period, starts = found
-        yield _expected(state, Missing.START, state.last_start, period, starts)
+        yield _expected_start(state, found)
     stale = rules.stale(state.ref.type)
     if Missing.COMPLETED not in state.reported and stale is not None:
         last = None if state.last_good is None else state.last_good.ended
@@ -97,12 +96,44 @@ def _expectations(state: Retraining, rules: RetrainingRules) -> Iterator[Overdue
         yield replace(facts, deadline=facts.deadline - tolerance_of(stale))
 
 
-def _period(state: Retraining, rules: RetrainingRules) -> tuple[timedelta, int | None] | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Period:
+    """The time from one start to the next, and where it is known from."""
+
+    period: timedelta
+    starts: int | None = None
+    by_cycle: bool = False
+
+
+def _period(state: Retraining, rules: RetrainingRules) -> _Period | None:
     rule = rules.expected(state.ref.type)
     if isinstance(rule, timedelta):
-        return rule, None
-    learned = learned_period(state.starts) if rule is ExpectRule.LEARNED else None
-    return None if learned is None else (learned.period, learned.starts)
+        return _Period(period=rule)
+    if rule is not ExpectRule.LEARNED:
+        return None
+    if state.cycle is not None:
+        return _Period(period=state.cycle.period, by_cycle=True)
+    learned = learned_period(state.starts)
+    return None if learned is None else _Period(period=learned.period, starts=learned.starts)
+
+
+def _expected_start(state: Retraining, found: _Period) -> OverdueFacts:
+    """Return when the next start is expected: of a training, or of an update where the service has a cycle."""
+    facts = _expected(state, Missing.START, state.last_start, found.period, found.starts)
+    if (cycle := state.cycle) is None:
+        return facts
+    known = [start for start in (state.last_start, cycle.last_update) if start is not None]
+    last = max(known, key=lambda start: start.before, default=None)
+    # Before the first list of updates, one may have started that no list showed.
+    after = cycle.since if last is None else max(last.middle, cycle.since)
+    latest = cycle.since if last is None else max(last.before, cycle.since)
+    return replace(
+        facts,
+        last=last,
+        expected_at=after + found.period,
+        deadline=latest + found.period + tolerance_of(found.period),
+        by_cycle=found.by_cycle,
+    )
 
 
 def _expected(

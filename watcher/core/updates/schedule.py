@@ -21,8 +21,17 @@ CYCLES: Final[Mapping[str, timedelta]] = MappingProxyType(
     }
 )
 """The documented values of ``learningInterval``."""
+SCHEDULE_AGE: Final = timedelta(minutes=10)
+"""The schedule of an interval service is asked for so often."""
+BATCH_AGE: Final = timedelta(hours=1)
+"""That of any other service: it has no updates, and rarely becomes an interval service."""
 AT_REST: Final = frozenset({"learnable", "drafted", "disable", "datasetRequired", "deleting", "deleted"})
 """The statuses of a service whose cycle does not run; with any other one it may."""
+
+
+def most_update_calls(idle_interval: timedelta, types: int, per: timedelta) -> float:
+    """Return the most calls about one service in a time: for an interval service with this number of types."""
+    return per / max(SCHEDULE_AGE, idle_interval) + types * (per / idle_interval)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

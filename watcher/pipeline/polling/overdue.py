@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -11,10 +11,12 @@ from watcher.core.event import Event
 from watcher.core.polling.overdue_event import overdue_event
 from watcher.core.polling.plan import Poll
 from watcher.core.polling.result import PollResult
+from watcher.core.training.absence import Missing, OverdueFacts
 from watcher.core.training.decision import Decision
 from watcher.core.training.model import TrainingRef
-from watcher.core.training.overdue import next_overdue, overdue_at, reported
+from watcher.core.training.overdue import RetrainingRules, next_overdue, overdue_at, reported
 from watcher.core.training.retraining import Retraining, RetrainingRef
+from watcher.core.updates.result import UpdateList
 from watcher.pipeline.polling.cache import PollCache
 
 DATE_STEP: Final = timedelta(seconds=1)
@@ -52,18 +54,26 @@ def absences_in(
     """
     if not poll.finds_new or poll.discovers:
         return NO_ABSENCES
-    rules, time = poll.naming.retraining_rules, _surely_asked_at(result)
+    rules, time = poll.naming.retraining_rules, surely_asked_at(result)
     retrainings: list[Retraining] = []
     events: list[Event] = []
     for known in cache.retrainings(poll.service).values():
-        state, facts = known, overdue_at(known, rules, time)
-        if not facts or _may_have_changed(cache, poll, result, decisions, state.ref):
+        state, facts = known, _shown_by_list(poll, known, rules, time)
+        if not facts or may_have_changed(cache, poll, result, decisions, state.ref):
             continue
         for item in facts:
             state = reported(state, item)
             events.append(overdue_event(state, item, poll.naming, cache.epoch, asked_at=result.asked_at, now=now))
         retrainings.append(state)
     return Absences(retrainings=tuple(retrainings), events=tuple(events))
+
+
+def _shown_by_list(poll: Poll, state: Retraining, rules: RetrainingRules, time: datetime) -> list[OverdueFacts]:
+    """Return the absences that a list of trainings shows: where the service has a cycle, an update is a start, too."""
+    if not poll.asks_updates:
+        return list(overdue_at(replace(state, cycle=None), rules, time))
+    facts = overdue_at(state, rules, time)
+    return [item for item in facts if state.cycle is None or item.missing is not Missing.START]
 
 
 def changed_retrainings(cache: PollCache, decisions: Iterable[Decision], absences: Absences) -> tuple[Retraining, ...]:
@@ -85,18 +95,20 @@ def earliest_overdue(cache: PollCache, poll: Poll, after: datetime) -> datetime 
     if not poll.finds_new or poll.discovers:
         return None
     rules = poll.naming.retraining_rules
-    deadlines = (next_overdue(state, rules) for state in cache.retrainings(poll.service).values())
+    states = cache.retrainings(poll.service).values()
+    known = states if poll.asks_updates else [replace(state, cycle=None) for state in states]
+    deadlines = (next_overdue(state, rules) for state in known)
     earliest = min((time for time in deadlines if time is not None and time > after), default=None)
     return None if earliest is None else earliest + DATE_STEP
 
 
-def _surely_asked_at(result: PollResult) -> datetime:
+def surely_asked_at(result: PollResult | UpdateList) -> datetime:
     """Return the start of the request by our clock, or the server's time where that is earlier."""
     # After a step of our clock, a retraining must not seem to be late by the length of the step.
     return result.asked_at if result.server_date is None else min(result.asked_at, result.server_date)
 
 
-def _may_have_changed(
+def may_have_changed(
     cache: PollCache, poll: Poll, result: PollResult, decisions: Sequence[Decision], ref: RetrainingRef
 ) -> bool:
     """Return whether an answer has a change of this type, or may have one that is not decided yet."""

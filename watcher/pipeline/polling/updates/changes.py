@@ -8,18 +8,22 @@ from datetime import UTC, datetime
 from typing import Final
 
 from watcher.core.event import Event
+from watcher.core.polling.overdue_event import overdue_event
 from watcher.core.polling.plan import Poll
+from watcher.core.polling.result import PollResult
 from watcher.core.timestamps import read_date
 from watcher.core.training.absence import Missing
 from watcher.core.training.current_run import Bounds
 from watcher.core.training.decision import DecisionContext
 from watcher.core.training.model import Phase, ServiceRef, Snapshot, TrainingRef, phase_of
+from watcher.core.training.overdue import overdue_at, reported
 from watcher.core.training.retraining import Retraining, RetrainingRef
 from watcher.core.updates.cycle import Cycle
 from watcher.core.updates.decision import AnswerTimes, UpdateDecision, decide_updates, update_phase
 from watcher.core.updates.result import UpdateList
 from watcher.core.updates.schedule import ServiceSchedule
 from watcher.pipeline.polling.cache import PollCache
+from watcher.pipeline.polling.overdue import may_have_changed, surely_asked_at
 from watcher.pipeline.polling.targets import PollContext
 
 _FIRST: Final = datetime.min.replace(tzinfo=UTC)
@@ -60,29 +64,68 @@ def updated_trainings(cache: PollCache, poll: Poll) -> list[TrainingRef]:
     return sorted({snapshot.ref for snapshot in newest.values()} | going_on)
 
 
-def update_changes(
-    cache: PollCache, context: PollContext, schedule: ServiceSchedule, lists: Sequence[UpdateList], now: datetime
-) -> UpdateChanges:
-    """Return the changes that lists of updates make.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceAnswers:
+    """The answers about the updates of a service."""
+
+    listed: PollResult
+    """The list of its trainings before them."""
+    schedule: ServiceSchedule
+    lists: Sequence[UpdateList] = ()
+    """The lists of updates of its trainings."""
+
+
+def update_changes(cache: PollCache, context: PollContext, answers: ServiceAnswers, now: datetime) -> UpdateChanges:
+    """Return the changes that the answers about the updates of a service make.
 
     Args:
         cache: the state in memory.
         context: the poll of the service.
-        schedule: that of the service.
-        lists: the lists of its trainings.
+        answers: the answers.
         now: the present, UTC.
     """
     after = cache.poll(updates_key(context.poll.service)).good_asked_at
     decided = [
         (item, _decided(cache, context, snapshot, item, AnswerTimes(after=after, before=item.answered_at, now=now)))
-        for item in lists
+        for item in answers.lists
         if (snapshot := cache.training(item.training)) is not None
     ]
+    states = _retrainings(cache, context.poll, answers.schedule, decided, after)
+    overdue = [_with_absence(cache, context.poll, answers, state, now) for state in states]
     return UpdateChanges(
         snapshots=tuple(new for _, decision in decided if (new := decision.snapshot) != cache.training(new.ref)),
-        events=tuple(event for _, decision in decided for event in decision.events),
-        retrainings=tuple(_retrainings(cache, context.poll, schedule, decided, after)),
+        events=(
+            *(event for _, decision in decided for event in decision.events),
+            *(event for _, event in overdue if event),
+        ),
+        retrainings=tuple(
+            state for state, _ in overdue if state != cache.retrainings(context.poll.service).get(state.ref)
+        ),
     )
+
+
+def awaits_updates(cache: PollCache, poll: Poll, listed: PollResult) -> bool:
+    """Return whether only a list of updates can say now that a retraining is overdue."""
+    rules, time = poll.naming.retraining_rules, surely_asked_at(listed)
+    states = (state for state in cache.retrainings(poll.service).values() if state.cycle is not None)
+    return any(item.missing is Missing.START for state in states for item in overdue_at(state, rules, time))
+
+
+def _with_absence(
+    cache: PollCache, poll: Poll, answers: ServiceAnswers, state: Retraining, now: datetime
+) -> tuple[Retraining, Event | None]:
+    """Return a retraining with a cycle, and the event that it is overdue, where no answer shows a start in time."""
+    own = [item for item in answers.lists if RetrainingRef.of(item.training) == state.ref]
+    if state.cycle is None or not own or any(item.unreadable for item in own):
+        return state, None
+    time = min(surely_asked_at(answers.listed), *(surely_asked_at(item) for item in own))
+    facts = overdue_at(state, poll.naming.retraining_rules, time)
+    late = next((item for item in facts if item.missing is Missing.START), None)
+    if late is None or may_have_changed(cache, poll, answers.listed, (), state.ref):
+        return state, None
+    state = reported(state, late)
+    asked_at = min(item.asked_at for item in own)
+    return state, overdue_event(state, late, poll.naming, cache.epoch, asked_at=asked_at, now=now)
 
 
 def _age_key(snapshot: Snapshot) -> tuple[datetime, datetime]:
@@ -117,9 +160,7 @@ def _retrainings(
 ) -> Iterable[Retraining]:
     for ref, known in cache.retrainings(poll.service).items():
         own = [pair for pair in decided if RetrainingRef.of(pair[0].training) == ref]
-        state = _after_updates(known, schedule, own, after)
-        if state != known:
-            yield state
+        yield _after_updates(known, schedule, own, after)
 
 
 def _after_updates(

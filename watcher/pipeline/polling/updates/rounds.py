@@ -20,22 +20,25 @@ from watcher.core.polling.plan import Poll
 from watcher.core.polling.result import PollFailure, PollResult, PollState
 from watcher.core.training.model import ServiceRef
 from watcher.core.updates.result import ScheduleResult, UpdateList
-from watcher.core.updates.schedule import ServiceSchedule
+from watcher.core.updates.schedule import BATCH_AGE, SCHEDULE_AGE, ServiceSchedule
 from watcher.pipeline.polling.cache import PollCache
 from watcher.pipeline.polling.confirm import Record, Spawn
 from watcher.pipeline.polling.decider import Changes, after_failure
 from watcher.pipeline.polling.incidents import IncidentMonitor, IncidentUpdate
 from watcher.pipeline.polling.targets import PollContext, PollTarget
-from watcher.pipeline.polling.updates.changes import NO_UPDATES, update_changes, updated_trainings, updates_key
+from watcher.pipeline.polling.updates.changes import (
+    NO_UPDATES,
+    ServiceAnswers,
+    awaits_updates,
+    update_changes,
+    updated_trainings,
+    updates_key,
+)
 from watcher.pipeline.ports import Clock, ServiceApi
 
 log = structlog.get_logger()
 
 NO_SERVICE_APIS: Final[Mapping[str, ServiceApi]] = MappingProxyType({})
-SCHEDULE_AGE: Final = timedelta(minutes=10)
-"""The schedule of an interval service is asked for so often."""
-BATCH_AGE: Final = timedelta(hours=1)
-"""That of any other service: it has no updates, and rarely becomes an interval service."""
 LONGEST_WAIT: Final = timedelta(minutes=30)
 """The longest wait after failed calls."""
 EARLY: Final = 0.85
@@ -104,9 +107,14 @@ class UpdateRounds:
         if api is None or not poll.asks_updates or not self._is_ready():
             return
         known = self._services.setdefault(poll.key, _Service())
-        if not known.running and now >= known.due_at:
+        if not known.running and (now >= known.due_at or self._hurries(poll, listed)):
             known.running = True
             self._spawn(self._run(api, target, known, listed))
+
+    def _hurries(self, poll: Poll, listed: PollResult) -> bool:
+        """Return whether an overdue retraining needs a list of updates now; failed calls wait their time."""
+        has_failed = self._cache.poll(updates_key(poll.service)).failures
+        return not has_failed and awaits_updates(self._cache, poll, listed)
 
     def forget(self, key: str) -> None:
         """Forget the service of a poll that has ended."""
@@ -156,9 +164,14 @@ class UpdateRounds:
     def _decide(self, context: PollContext, answers: _Answers, listed: PollResult) -> Changes:
         key = updates_key(context.poll.service)
         updates = (
-            update_changes(self._cache, context, answers.schedule, answers.lists, self._clock.utc_now())
-            if answers.schedule is not None
-            else NO_UPDATES
+            NO_UPDATES
+            if answers.schedule is None
+            else update_changes(
+                self._cache,
+                context,
+                ServiceAnswers(listed=listed, schedule=answers.schedule, lists=answers.lists),
+                self._clock.utc_now(),
+            )
         )
         return Changes(
             updates=updates,
