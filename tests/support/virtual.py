@@ -203,7 +203,7 @@ class FakeApi:
 
     def true_answer(self, path: str, asked_at: datetime | None = None) -> Answered:
         """Return the true answer, and record its statuses."""
-        if (document := self._about_updates(path)) is not None:
+        if (document := self.about_updates(path)) is not None:
             return self.answer(200, document, asked_at=asked_at)
         if "?" in path:
             return self.past_end(path, asked_at)
@@ -219,7 +219,7 @@ class FakeApi:
             self.shown.append(ShownAnswer(self.clock.true_now(), subject, item["status"], kind))
         return self.answer(200, document, asked_at=asked_at)
 
-    def _about_updates(self, target: str) -> object:
+    def about_updates(self, target: str) -> object:
         """Return the answer to a call about an interval service; ``None`` for any other call."""
         path, _, query = target.partition("?")
         service = path.split("/")[-2 if path.endswith("/updates") else -1]

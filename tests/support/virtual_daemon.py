@@ -113,6 +113,8 @@ class VirtualNetwork(FakeApi):
 
     def true_answer(self, path: str, asked_at: datetime | None = None) -> Answered:
         """Return the true answer, and log its new statuses."""
+        if (document := self.about_updates(path)) is not None:
+            return self.answer(200, document, asked_at=asked_at)
         if "?" in path:
             return self.past_end(path, asked_at)
         if path.endswith("/services"):
