@@ -158,6 +158,8 @@ class FakeApi:
     """``learningInterval`` of the services; ``None`` for services without updates."""
     updates: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
     """Service and version to its updates, each with its status."""
+    with_result: set[tuple[str, str]] = field(default_factory=set)
+    """Service and version of the trainings with an inference result."""
     created: dict[tuple[str, str], datetime] = field(default_factory=dict)
     """Service and version to the creation; by default the first answer with the training."""
     fault: Callable[[float, str], Awaitable[HttpResult | None] | HttpResult | None] = lambda _now, _path: None
@@ -270,7 +272,10 @@ class FakeApi:
         if self.services is not None and service not in self.services:
             return None
         items = [
-            _training(service, version, status, self._created_at(of, version))
+            {
+                **_training(service, version, status, self._created_at(of, version)),
+                "inference": (of, version) in self.with_result,
+            }
             for (of, version), status in self.trainings.items()
             if of == service
         ]

@@ -111,9 +111,10 @@ class VirtualNetwork(FakeApi):
         self.trainings[name] = status
         self._lists.pop(name[0], None)
 
-    def true_answer(self, path: str, asked_at: datetime | None = None) -> Answered:
+    def true_answer(self, path: str, asked_at: datetime | None = None) -> Answered:  # noqa: PLR0911 - one a call
         """Return the true answer, and log its new statuses."""
-        if (document := self.about_updates(path)) is not None:
+        document: Any = self.about_updates(path)
+        if document is not None:
             return self.answer(200, document, asked_at=asked_at)
         if "?" in path:
             return self.past_end(path, asked_at)

@@ -24,6 +24,7 @@ from watcher.core.training.comparison import Comparison, EndFacts, StuckFacts
 from watcher.core.training.current_run import Bounds, RunStart
 from watcher.core.training.model import NO_RECORD, Phase, TrainingRef, phase_of
 from watcher.core.updates.model import UpdateFacts
+from watcher.core.usability.facts import UnusableFacts
 
 SHORT_ID_LENGTH: Final = 12
 
@@ -45,6 +46,7 @@ class Kind(StrEnum):
     OVERDUE = "overdue"
     UPDATE_SUCCEEDED = "update-succeeded"
     UPDATE_FAILED = "update-failed"
+    UNUSABLE = "unusable"
     UNREACHABLE = "unreachable"
     DENIED = "denied"
     THROTTLED = "throttled"
@@ -84,6 +86,7 @@ DEFAULT_KINDS: Final = (
         Kind.UNSTUCK,
         Kind.OVERDUE,
         Kind.UPDATE_FAILED,
+        Kind.UNUSABLE,
     }
 )
 """The kinds that a route without ``kind`` takes; a route takes any other kind only where it names it."""
@@ -218,6 +221,8 @@ class Event:
     """With ``overdue``: the retraining that did not come."""
     update: UpdateFacts | None = None
     """With ``update-failed`` and ``update-succeeded``: the update of the training."""
+    unusable: UnusableFacts | None = None
+    """With ``unusable``: how long the inference result of the training is missing."""
     group: str | None = None
     """The id of the catch-up that found the change, e.g. that of an incident."""
     outage: Outage | None = None

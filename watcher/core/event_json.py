@@ -32,6 +32,7 @@ from watcher.core.training.comparison import (
 )
 from watcher.core.training.current_run import RunStart
 from watcher.core.updates.model import read_update, update_json
+from watcher.core.usability.facts import read_unusable, unusable_json
 
 
 def to_json(event: Event) -> dict[str, object]:
@@ -83,6 +84,8 @@ def _learned_json(event: Event) -> dict[str, object]:
         facts["overdue"] = overdue_json(event.overdue)
     if event.update is not None:
         facts["update"] = update_json(event.update)
+    if event.unusable is not None:
+        facts["unusable"] = unusable_json(event.unusable)
     return facts
 
 
@@ -237,6 +240,7 @@ def from_json(data: Mapping[str, Any]) -> Event:
         expected_end=read_end(data.get("expected_end")),
         overdue=read_overdue(data.get("overdue")),
         update=read_update(data.get("update")),
+        unusable=read_unusable(data.get("unusable")),
         group=data["group"],
         outage=read_outage(data.get("outage")),
         record=data["training"],

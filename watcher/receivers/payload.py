@@ -16,6 +16,7 @@ from watcher.core.messages.text import cut
 from watcher.core.timestamps import to_text
 from watcher.core.training.absence import overdue_json
 from watcher.core.updates.model import update_json
+from watcher.core.usability.facts import unusable_json
 from watcher.receivers.fallback_render import render_or_fall_back
 
 TEXT_LIMIT: Final = 2_000
@@ -127,6 +128,7 @@ def _data(event: Event, receiver_seq: int, record: object) -> dict[str, object]:
         "receiver": None if event.receiver is None else _plain(published_receiver(event.receiver)),
         **({} if event.overdue is None else {"overdue": _plain(overdue_json(event.overdue))}),
         **({} if event.update is None else {"update": _plain(update_json(event.update))}),
+        **({} if event.unusable is None else {"unusable": unusable_json(event.unusable)}),
         "fallback_for": _plain(event.fallback_for),
         "training": record,
     }

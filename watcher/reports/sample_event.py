@@ -32,6 +32,7 @@ STATUSES: Final[Mapping[Kind, str | None]] = MappingProxyType(
         Kind.FAST: Status.COMPLETED,
         Kind.UPDATE_SUCCEEDED: None,
         Kind.UPDATE_FAILED: None,
+        Kind.UNUSABLE: None,
     }
 )
 """The kinds that concern a training, each with its new status if the request names none."""

@@ -32,6 +32,7 @@ from watcher.core.subject import account_of
 from watcher.core.timestamps import from_text, to_text
 from watcher.core.training.catch_up import CatchUp
 from watcher.core.training.model import Snapshot, Source, TrainingRef, UnconfirmedStatus
+from watcher.core.usability.facts import ResultState
 from watcher.store.runs.rows import read_current_run, write_current_run
 from watcher.store.runs.updates import read_updates, write_updates
 
@@ -82,7 +83,7 @@ def snapshot_row(snapshot: Snapshot) -> Row:
         "revision": snapshot.revision + 1,
         "run": None if snapshot.run is None else write_current_run(snapshot.run),
         "updates": None if snapshot.updates is None else write_updates(snapshot.updates),
-        "unusable": snapshot.unusable,
+        "result": None if snapshot.result is None else snapshot.result.value,
     }
 
 
@@ -104,7 +105,7 @@ def read_snapshot(row: RowMapping) -> Snapshot:
         revision=row["revision"],
         run=None if row["run"] is None else read_current_run(row["run"]),
         updates=None if row["updates"] is None else read_updates(row["updates"]),
-        unusable=row["unusable"],
+        result=None if row["result"] is None else ResultState(row["result"]),
     )
 
 

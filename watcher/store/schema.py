@@ -93,7 +93,7 @@ training = Table(
     Column("revision", Integer, nullable=False),
     Column("run", StoredText),
     Column("updates", StoredText),
-    Column("unusable", Boolean, nullable=False, server_default=false()),
+    Column("result", StoredText),
 )
 """One row a training: its snapshot."""
 

@@ -24,7 +24,7 @@ from tests.unit.receivers.sample_facts import (
     third_failure,
     usual_facts,
 )
-from tests.unit.receivers.update_samples import UPDATE_CASES
+from tests.unit.receivers.update_samples import UNUSABLE_CASES, UPDATE_CASES
 from watcher.core.delivery.model import ReceiverSignal, SignalKind
 from watcher.core.delivery.reason import Context, Reason, ReasonCode, RefusalRemedy, in_context, text_reason
 from watcher.core.delivery.receiver_health import DeadLetter, Waiting, state_change, undelivered
@@ -352,6 +352,7 @@ CASES: dict[str, Event] = {
     "training-found": incident_event(TRAINING_SCOPE, IncidentChangeKind.CLOSED, 2, **NEVER),
     **OVERDUE_CASES,
     **UPDATE_CASES,
+    **UNUSABLE_CASES,
     **COMPARED,
 }
 """One event for each case of a message."""

@@ -25,7 +25,7 @@ from watcher.receivers.payload import ALSO_MAX, RECORD_LIMIT, TEXT_LIMIT, render
 SCHEMA_TEXT = (Path(watcher.receivers.__file__).parent / "webhook.schema.json").read_text(encoding="utf-8")
 SCHEMA = json.loads(SCHEMA_TEXT)
 DEFINITIONS = SCHEMA["$defs"]
-OPTIONAL = {"overdue", "update"}
+OPTIONAL = {"overdue", "update", "unusable"}
 """Fields that only some kinds have."""
 VALIDATOR = Draft202012Validator(SCHEMA)
 

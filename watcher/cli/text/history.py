@@ -78,6 +78,8 @@ def change_text(event: Event) -> str:
         return "no new training" if event.overdue.missing is Missing.START else "none completed"
     if event.update is not None:
         return f"update {event.update.version}: {event.update.status}"
+    if event.unusable is not None:
+        return "no inference result"
     if event.to_status is None:
         return "" if event.from_status is None else f"was {event.from_status}"
     return event.to_status if event.from_status is None else f"{event.from_status} -> {event.to_status}"

@@ -19,14 +19,7 @@ from watcher.core.training.model import TRAIN_TYPES
 
 KINDS: Final = frozenset(kind.value for kind in Kind)
 
-PLANNED_KINDS: Final = (
-    frozenset(
-        {
-            *("unusable", "update-failed", "update-succeeded", "started", "stopped", "caught-up"),
-        }
-    )
-    - KINDS
-)
+PLANNED_KINDS: Final = frozenset({"started", "stopped", "caught-up"}) - KINDS
 """Kinds that are planned; no event has them yet."""
 
 _MENTION: Final = re.compile(r"<(?:@[UW][0-9A-Z]{1,20}|!subteam\^S[0-9A-Z]{1,20}|!here|!channel|!everyone)>")

@@ -1,4 +1,4 @@
-"""The English texts about interval services and their updates."""
+"""The English texts about interval services, their updates, and missing inference results."""
 
 from __future__ import annotations
 
@@ -10,6 +10,11 @@ from watcher.core.messages.phrases import Phrase
 
 ENGLISH_UPDATES: Final[Mapping[Phrase, str]] = MappingProxyType(
     {
+        Phrase.UNUSABLE: "Completed without a result",
+        Phrase.STATUS_UNUSABLE: "no inference result",
+        Phrase.UNUSABLE_FOR: "No inference result {duration} after it completed",
+        Phrase.UNUSABLE_USUAL: "Earlier ones had theirs after {longest} at most, {versions} versions",
+        Phrase.UNUSABLE_REMEDY: "Check the version in the AiTEMS console before you use it",
         Phrase.UPDATE_SUCCEEDED: "Update completed",
         Phrase.UPDATE_FAILED: "Update failed",
         Phrase.STATUS_UPDATE: "update {status}",

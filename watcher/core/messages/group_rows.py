@@ -21,7 +21,7 @@ from watcher.core.messages.service import is_about_service
 from watcher.core.messages.stuck import elapsed, stuck_row
 from watcher.core.messages.subject import service_code
 from watcher.core.messages.text import TextLine, code, plain_text, rounded_bounds
-from watcher.core.messages.update import update_status
+from watcher.core.messages.unusable import completed_status
 from watcher.core.messages.words import Words
 from watcher.core.training.model import goes_on
 
@@ -41,6 +41,8 @@ _RESULTS: Final[Mapping[Kind, Result]] = MappingProxyType(
         Kind.APPEARED: Result.NEW,
     }
 )
+_OWN_STATUS: Final = frozenset({Kind.FAST, Kind.UNUSABLE, Kind.UPDATE_FAILED, Kind.UPDATE_SUCCEEDED})
+"""Kinds whose row has no change of a status."""
 _ENDS: Final = frozenset({Kind.FAILED, Kind.SUCCEEDED, Kind.FAST})
 
 
@@ -128,8 +130,10 @@ def status_of(event: Event, message: Message, words: Words) -> TextLine:
     """Return the new status, or the headline of an event that is not about a training."""
     if event.overdue is not None:
         return overdue_status(event.overdue, words)
-    if not is_about_training(event):
-        return (message.headline,)
+    return _training_status(event, words) if is_about_training(event) else (message.headline,)
+
+
+def _training_status(event: Event, words: Words) -> TextLine:
     match event.kind:
         case Kind.GONE:
             return (status_code(event.from_status),)
@@ -137,8 +141,8 @@ def status_of(event: Event, message: Message, words: Words) -> TextLine:
             return words.say(Phrase.STATUS_STUCK, status=status_code(event.to_status or event.from_status))
         case Kind.FAST:
             return words.say(Phrase.STATUS_FAST, status=status_code(event.to_status))
-        case _ if event.update is not None:
-            return update_status(event.update, words)
+        case Kind.UNUSABLE | Kind.UPDATE_FAILED | Kind.UPDATE_SUCCEEDED:
+            return completed_status(event, words)
         case _:
             return (status_code(event.to_status),)
 
@@ -146,7 +150,7 @@ def status_of(event: Event, message: Message, words: Words) -> TextLine:
 def _change(event: Event, message: Message, words: Words) -> TextLine:
     if event.overdue is not None:
         return overdue_row(event, event.overdue, words)
-    if not is_about_training(event) or event.kind is Kind.FAST or event.update is not None:
+    if not is_about_training(event) or event.kind in _OWN_STATUS:
         return status_of(event, message, words)
     return _training_change(event, words)
 

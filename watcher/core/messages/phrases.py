@@ -482,6 +482,13 @@ class Phrase(StrEnum):
     COLUMN_EXPECTED = auto()
     CAPTION_OVERDUE = auto()
 
+    # A completed training without an inference result.
+    UNUSABLE = auto()
+    STATUS_UNUSABLE = auto()
+    UNUSABLE_FOR = auto()
+    UNUSABLE_USUAL = auto()
+    UNUSABLE_REMEDY = auto()
+
     # An update of an interval service, and the calls about those services.
     UPDATE_SUCCEEDED = auto()
     UPDATE_FAILED = auto()

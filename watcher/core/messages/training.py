@@ -34,6 +34,7 @@ from watcher.core.messages.service import compose_service, is_about_service
 from watcher.core.messages.stuck import fast_facts, stuck_facts, stuck_muted, stuck_preview, unstuck_facts
 from watcher.core.messages.subject import training_line
 from watcher.core.messages.text import TextLine, code, one_line, plain_text
+from watcher.core.messages.unusable import unusable_facts
 from watcher.core.messages.update import update_facts
 from watcher.core.messages.words import Words, capital
 from watcher.core.timestamps import date_without_zone, read_date
@@ -71,6 +72,7 @@ _STYLES: Final[Mapping[Kind, tuple[Severity, Symbol, Phrase]]] = MappingProxyTyp
         Kind.FAST: (Severity.INFO, Symbol.CHECK, Phrase.FAST),
         Kind.UPDATE_SUCCEEDED: (Severity.OK, Symbol.SUCCEEDED, Phrase.UPDATE_SUCCEEDED),
         Kind.UPDATE_FAILED: (Severity.ERROR, Symbol.FAILED, Phrase.UPDATE_FAILED),
+        Kind.UNUSABLE: (Severity.WARNING, Symbol.LATE, Phrase.UNUSABLE),
     }
 )
 _WITHOUT_FACTS: Final = (Severity.WARNING, Symbol.CHECK, Phrase.STATUS_CHANGED)
@@ -184,6 +186,8 @@ def _facts(event: Event, style: Style, *, marked: bool) -> Iterator[TextLine]:
             yield from fast_facts(event, words, marked=marked)
         case Kind.UPDATE_FAILED | Kind.UPDATE_SUCCEEDED:
             yield from update_facts(event, style, marked=marked)
+        case Kind.UNUSABLE:
+            yield from unusable_facts(event, words)
         case Kind.UNKNOWN_STATUS:
             yield _unknown(event, words)
             yield words.say(Phrase.UNKNOWN_REMEDY)

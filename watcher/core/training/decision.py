@@ -49,6 +49,8 @@ class DecisionReason(StrEnum):
     """No training completed for longer than ``stale_after``."""
     UPDATE_ENDED = "update-ended"
     """A list of updates shows the end of one."""
+    NO_RESULT = "no-result"
+    """A completed training has no inference result after its limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

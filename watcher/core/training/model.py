@@ -18,6 +18,7 @@ from watcher.core.timestamps import read_date, require_utc
 from watcher.core.training.catch_up import CatchUp
 from watcher.core.training.current_run import CurrentRun
 from watcher.core.updates.model import UpdateLog
+from watcher.core.usability.facts import ResultState
 
 TRAIN_TYPES: Final = ("personalRecommend", "relatedItem", "pop")
 """The three ``trainType`` values of the page."""
@@ -269,8 +270,8 @@ class Snapshot:
     """Undocumented statuses that were announced for this training."""
     updates: UpdateLog | None = None
     """Its updates; ``None`` before the first list of them."""
-    unusable: bool = False
-    """Whether it was reported as completed without an inference result."""
+    result: ResultState | None = None
+    """Its inference result; ``None`` where it is not completed, or where no poll saw its completion."""
     record: Mapping[str, object] = field(default_factory=lambda: NO_RECORD, hash=False)
     revision: int = 0
     """Counts the writes of this row; the store compares it before it sets."""

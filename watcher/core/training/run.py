@@ -16,7 +16,9 @@ from watcher.core.training.current_run import Bounds, CurrentRun, RunStart, Stag
 from watcher.core.training.model import NOT_ENDED, Phase, TrainingRef, phase_of
 from watcher.core.training.past_runs import Outcome, PastRun
 
-WITHOUT_CHANGE: Final = frozenset({Kind.BACK, Kind.STUCK, Kind.FAST, Kind.UPDATE_FAILED, Kind.UPDATE_SUCCEEDED})
+WITHOUT_CHANGE: Final = frozenset(
+    {Kind.BACK, Kind.STUCK, Kind.FAST, Kind.UPDATE_FAILED, Kind.UPDATE_SUCCEEDED, Kind.UNUSABLE}
+)
 """Kinds of events about a training that are no change of its status."""
 
 

@@ -21,6 +21,7 @@ from watcher.core.polling.result import PollState
 from watcher.core.training.model import ServiceRef, Snapshot, TrainingRef
 from watcher.core.training.retraining import Retraining, RetrainingRef
 from watcher.core.training.run import run_after_restore
+from watcher.core.usability.facts import AWAITING
 from watcher.pipeline.polling.deadlines import Deadlines
 from watcher.pipeline.ports import PollStore
 from watcher.pipeline.wakeup import Wake
@@ -36,6 +37,8 @@ class PollCache:
         self._in_progress: dict[ServiceRef, set[TrainingRef]] = {}
         self.deadlines = Deadlines()
         """Those of the trainings in progress."""
+        self._awaiting_results: dict[ServiceRef, set[TrainingRef]] = {}
+        """The completed trainings without an inference result that is awaited."""
         self._viewed: dict[ServiceRef, set[TrainingRef]] = {}
         """The trainings with a poll state of their own."""
         self._incident_rows: dict[str, IncidentRow] = {}
@@ -83,6 +86,12 @@ class PollCache:
         if poll.training is not None:
             return [known[poll.training]] if poll.training in refs else []
         return [known[ref] for ref in refs if poll.concerns(ref)]
+
+    def awaiting_results(self, poll: Poll) -> list[Snapshot]:
+        """Return the completed trainings of a poll whose inference result is awaited."""
+        refs = self._awaiting_results.get(poll.service)
+        known = self.known(poll) if refs else {}
+        return [known[ref] for ref in refs or () if ref in known]
 
     def all_in_progress(self) -> list[Snapshot]:
         """Return every training that has a run in progress."""
@@ -237,6 +246,10 @@ class PollCache:
             elif service in self._in_progress:
                 self._in_progress[service].discard(snapshot.ref)
                 self.deadlines.forget(snapshot.ref)
+            if snapshot.result in AWAITING:
+                self._awaiting_results.setdefault(service, set()).add(snapshot.ref)
+            elif service in self._awaiting_results:
+                self._awaiting_results[service].discard(snapshot.ref)
 
 
 def _training_of(key: str) -> TrainingRef | None:

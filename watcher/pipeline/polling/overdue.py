@@ -17,6 +17,7 @@ from watcher.core.training.model import TrainingRef
 from watcher.core.training.overdue import RetrainingRules, next_overdue, overdue_at, reported
 from watcher.core.training.retraining import Retraining, RetrainingRef
 from watcher.core.updates.result import UpdateList
+from watcher.core.usability.decision import after_completion
 from watcher.pipeline.polling.cache import PollCache
 
 DATE_STEP: Final = timedelta(seconds=1)
@@ -84,7 +85,7 @@ def changed_retrainings(cache: PollCache, decisions: Iterable[Decision], absence
         ref = RetrainingRef.of(snapshot.ref)
         known = cache.retrainings(ref.service_ref).get(ref)
         state = changed.get(ref) or known or Retraining(ref=ref, since=snapshot.first_seen_at)
-        after = state if decision.event is None else state.after(decision.event)
+        after = state if decision.event is None else after_completion(state.after(decision.event), decision)
         if known is None or after is not state:
             changed[ref] = after
     return tuple(changed.values())

@@ -8,7 +8,7 @@ from functools import partial
 import structlog
 
 from watcher.core.incidents.model import Incident
-from watcher.core.polling.result import Cause, PollFailure, PollState
+from watcher.core.polling.result import Cause, PollFailure, PollResult, PollState
 from watcher.pipeline.polling.ask import Caller
 from watcher.pipeline.polling.cache import PollCache
 from watcher.pipeline.polling.catch_up import CatchUps
@@ -20,6 +20,7 @@ from watcher.pipeline.polling.incidents import IncidentMonitor
 from watcher.pipeline.polling.recorder import Recorder
 from watcher.pipeline.polling.services import ServiceLists
 from watcher.pipeline.polling.targets import PollContext, PollTarget, PollTargets
+from watcher.pipeline.polling.updates.results import result_changes
 from watcher.pipeline.polling.updates.rounds import UpdateRounds
 from watcher.pipeline.polling.vanish import VanishedTrainings
 from watcher.pipeline.ports import Api, Clock, ServiceApi
@@ -127,8 +128,19 @@ class PollRunner:
         target.poll_again = await self._confirmer.confirm(api, target, changes.unconfirmed, wait=wait)
         if changes.unlisted:
             await self._vanished.check(api, target, changes.unlisted)
+        await self._note_results(target, outcome)
         self._note_caught_up(target)
         self.update_rounds.after_list(target, outcome)
+
+    async def _note_results(self, target: PollTarget, outcome: PollResult) -> None:
+        """Note the inference results in an answer, and those that it lacks."""
+        if not self._cache.awaiting_results(target.poll):
+            return
+
+        def decide(context: PollContext) -> Changes:
+            return Changes(updates=result_changes(self._cache, context, outcome, self._clock.utc_now()))
+
+        await self._record(target, decide)
 
     async def _discover(self, target: PollTarget) -> None:
         """List the account's services."""

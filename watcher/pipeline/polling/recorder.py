@@ -14,6 +14,7 @@ from watcher.core.polling.plan import Poll
 from watcher.core.polling.result import PollState
 from watcher.core.training.decision import Decision
 from watcher.core.training.model import Snapshot
+from watcher.core.usability.decision import with_result
 from watcher.pipeline.polling.account_writer import AccountWriter
 from watcher.pipeline.polling.cache import PollCache
 from watcher.pipeline.polling.comparer import RunComparer
@@ -69,7 +70,7 @@ class Recorder:
         """Commit the changes that a restart must know; leave the rest to the next flush."""
         urgent: list[Decision] = []
         light: list[Snapshot] = []
-        for decision in changes.decisions:
+        for decision in map(with_result, changes.decisions):
             if self._is_urgent(decision):
                 urgent.append(decision)
             else:

@@ -31,7 +31,7 @@ _FIRST: Final = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpdateChanges:
-    """The consequences of the lists of updates of a service."""
+    """The changes to completed trainings, beside those of their status."""
 
     snapshots: tuple[Snapshot, ...] = ()
     events: tuple[Event, ...] = ()
@@ -137,10 +137,11 @@ def _age_key(snapshot: Snapshot) -> tuple[datetime, datetime]:
 def _decided(
     cache: PollCache, context: PollContext, snapshot: Snapshot, item: UpdateList, times: AnswerTimes
 ) -> UpdateDecision:
-    return decide_updates(snapshot, item.shown, _context(cache, context, item.training), times)
+    return decide_updates(snapshot, item.shown, naming_context(cache, context, item.training), times)
 
 
-def _context(cache: PollCache, context: PollContext, ref: TrainingRef) -> DecisionContext:
+def naming_context(cache: PollCache, context: PollContext, ref: TrainingRef) -> DecisionContext:
+    """Return the context of a decision about a training whose status does not change."""
     naming = context.poll.naming_of(ref)
     return DecisionContext(
         epoch=cache.epoch,
