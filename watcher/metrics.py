@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.registry import Collector
 
@@ -19,20 +19,32 @@ from watcher import __version__
 from watcher.clock import Clock
 from watcher.core.delivery.model import Verdict
 from watcher.core.delivery.state import OPEN_STATES
-from watcher.core.event import Event
+from watcher.core.event import Event, Kind
 from watcher.core.health.liveness import LoopMonitor
-from watcher.core.health.readiness import HealthStats, NotReady, NotReadyReason, TrainingInProgress
+from watcher.core.health.readiness import HealthStats, NotReady, NotReadyReason
 from watcher.core.messages.reasons import reason_text
 from watcher.core.observer import Observer
+from watcher.core.training.overdue import ExpectedRetraining
+from watcher.core.training.past_runs import Outcome
 from watcher.core.training.run import WITHOUT_CHANGE, outcome_of
 from watcher.core.training.stuck import RunInProgress
+from watcher.training_metrics import (
+    PREFIX,
+    family,
+    in_progress,
+    in_progress_since,
+    retraining_families,
+    run_families,
+    single,
+)
 
-PREFIX: Final = "aitems_watcher_"
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
 
 LATENESS_BUCKETS: Final = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 DELAY_BUCKETS: Final = (0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
 
+UPDATES: Final = {Kind.UPDATE_SUCCEEDED: Outcome.COMPLETED, Kind.UPDATE_FAILED: Outcome.FAILED}
+"""The outcomes of updates, by the kind of their event."""
 NOT_IN_A_LABEL: Final = re.compile(r"[^a-z0-9]+")
 REASONS_MAX: Final = 60
 REASON_LENGTH: Final = 40
@@ -50,6 +62,7 @@ class Reading:
     reasons: Sequence[NotReadyReason]
     log_lines_dropped: int = 0
     in_progress: Sequence[RunInProgress] = ()
+    retrainings: Sequence[ExpectedRetraining] = ()
 
 
 class Metrics(Observer):
@@ -70,6 +83,9 @@ class Metrics(Observer):
         )
         self._events = self._counter("events", "Routed events, by kind.", "kind")
         self._runs = self._counter("runs", "Runs that ended, by outcome.", "account", "service", "type", "outcome")
+        self._updates = self._counter(
+            "updates", "Updates of interval services that ended, by outcome.", "account", "service", "type", "outcome"
+        )
         self._bounds = self._histogram(
             "change_bounds_seconds",
             "Time from the last poll with the old status to the first with the new one.",
@@ -118,6 +134,8 @@ class Metrics(Observer):
     def routed(self, event: Event) -> None:
         """Count an event; for a change of status, also record the width of its bounds and the detection delay."""
         self._events.labels(event.kind.value).inc()
+        if (ended := UPDATES.get(event.kind)) is not None:
+            self._updates.labels(event.account, event.service, event.training_type, ended.value).inc()
         if event.version is None or event.to_status is None or event.kind in WITHOUT_CHANGE:
             return
         if (outcome := outcome_of(event.from_status, event.to_status)) is not None:
@@ -194,109 +212,50 @@ class _CurrentState(Collector):
                 yield make(self.reading.health_stats, self.reading.at)
 
     def _of_process(self, reading: Reading) -> Iterator[Metric]:
-        loops = _family("loop_age_seconds", "Time since each loop last made progress.", "loop")
+        loops = family("loop_age_seconds", "Time since each loop last made progress.", "loop")
         for loop, seconds in self._loop_monitor.ages(reading.monotonic).items():
             loops.add_metric([loop], seconds)
         yield loops
-        states = _family("not_ready", "1 for each current reason of /readyz.", "reason")
+        states = family("not_ready", "1 for each current reason of /readyz.", "reason")
         current = {reason.code for reason in reading.reasons}
         for not_ready in NotReady:
             states.add_metric([not_ready.value], float(not_ready in current))
         yield states
-        yield _single("ready", "1 while /readyz answers 200.", float(not reading.reasons))
-        for make in _OF_RUNS:
-            yield make(reading.in_progress)
+        yield single("ready", "1 while /readyz answers 200.", float(not reading.reasons))
+        yield from run_families(reading.in_progress)
+        yield from retraining_families(reading.retrainings)
         lost = CounterMetricFamily(PREFIX + "log_lines_dropped", "Log lines that standard output did not take.")
         lost.add_metric([], reading.log_lines_dropped)
         yield lost
 
 
-def _family(name: str, text: str, *labels: str) -> GaugeMetricFamily:
-    return GaugeMetricFamily(PREFIX + name, text, labels=labels)
-
-
-def _single(name: str, text: str, value: float) -> Metric:
-    return GaugeMetricFamily(PREFIX + name, text, value=value)
-
-
-TRAINING_LABELS: Final = ("account", "service", "type", "version", "status")
-
-
-def _in_progress(health_stats: HealthStats, _at: datetime) -> Metric:
-    text = "1 for each training in progress; the series ends with it."
-    family = _family("training_in_progress", text, *TRAINING_LABELS)
-    for training in health_stats.in_progress:
-        family.add_metric(_training_labels(training), 1)
-    return family
-
-
-def _in_progress_since(health_stats: HealthStats, _at: datetime) -> Metric:
-    text = "Unix time at which a training in progress has reached its status at the latest."
-    family = _family("training_in_progress_since_seconds", text, *TRAINING_LABELS)
-    for training in health_stats.in_progress:
-        family.add_metric(_training_labels(training), training.since.timestamp())
-    return family
-
-
-def _expected_ends(runs: Sequence[RunInProgress]) -> Metric:
-    text = "Unix time at which a training in progress was expected to end when it got into its stage."
-    family = _family("training_expected_end_seconds", text, *TRAINING_LABELS)
-    for run in runs:
-        if run.expected_end is not None:
-            family.add_metric(_training_labels(run), run.expected_end.timestamp())
-    return family
-
-
-def _deadlines(runs: Sequence[RunInProgress]) -> Metric:
-    text = "Unix time at which a training in progress may be stuck next."
-    family = _family("training_stuck_at_seconds", text, *TRAINING_LABELS)
-    for run in runs:
-        if run.deadline is not None:
-            family.add_metric(_training_labels(run), run.deadline.timestamp())
-    return family
-
-
-def _stuck(runs: Sequence[RunInProgress]) -> Metric:
-    text = "1 for each training that may be stuck, 2 after three times its limit; the series ends when it changes."
-    family = _family("training_stuck", text, *TRAINING_LABELS)
-    for run in runs:
-        if run.stuck_level:
-            family.add_metric(_training_labels(run), run.stuck_level)
-    return family
-
-
-def _training_labels(training: TrainingInProgress | RunInProgress) -> list[str]:
-    ref = training.ref
-    return [ref.account, ref.service, ref.type, ref.version, training.status]
-
-
 def _deliveries(health_stats: HealthStats, _at: datetime) -> Metric:
-    family = _family("deliveries", "Deliveries without success, by receiver and state.", "receiver", "state")
+    found = family("deliveries", "Deliveries without success, by receiver and state.", "receiver", "state")
     for queue in health_stats.queues:
-        family.add_metric([queue.receiver, queue.state.value], queue.count)
-    return family
+        found.add_metric([queue.receiver, queue.state.value], queue.count)
+    return found
 
 
 def _oldest(health_stats: HealthStats, at: datetime) -> Metric:
-    family = _family("oldest_pending_delivery_age_seconds", "Age of the oldest pending delivery.", "receiver")
+    found = family("oldest_pending_delivery_age_seconds", "Age of the oldest pending delivery.", "receiver")
     oldest: dict[str, datetime] = {}
     for queue in health_stats.queues:
         if queue.state in OPEN_STATES:
             oldest[queue.receiver] = min(queue.oldest, oldest.get(queue.receiver, queue.oldest))
     for receiver, since in oldest.items():
-        family.add_metric([receiver], max((at - since).total_seconds(), 0.0))
-    return family
+        found.add_metric([receiver], max((at - since).total_seconds(), 0.0))
+    return found
 
 
 def _incidents(health_stats: HealthStats, _at: datetime) -> Metric:
-    family = _family("incidents_open", "Open incidents, by cause.", "cause")
+    found = family("incidents_open", "Open incidents, by cause.", "cause")
     for cause, count in health_stats.incidents.items():
-        family.add_metric([cause], count)
-    return family
+        found.add_metric([cause], count)
+    return found
 
 
 def _unannounced(health_stats: HealthStats, _at: datetime) -> Metric:
-    return _single(
+    return single(
         "problems_unannounced",
         "Incidents and failing receivers without a sent alert.",
         len(health_stats.unannounced),
@@ -305,28 +264,27 @@ def _unannounced(health_stats: HealthStats, _at: datetime) -> Metric:
 
 def _unannounced_dead_letters(health_stats: HealthStats, _at: datetime) -> Metric:
     count = sum(health_stats.unannounced_dead_letters.values())
-    return _single("dead_letters_unannounced", "Dead letters without a sent alert.", count)
+    return single("dead_letters_unannounced", "Dead letters without a sent alert.", count)
 
 
 def _unrouted(health_stats: HealthStats, _at: datetime) -> Metric:
-    return _single("events_unrouted", "Events without a route for longer than two minutes.", health_stats.unrouted)
+    return single("events_unrouted", "Events without a route for longer than two minutes.", health_stats.unrouted)
 
 
 def _failing_receivers(health_stats: HealthStats, at: datetime) -> Metric:
-    family = _family("receiver_failing_seconds", "Time since a receiver is failing; absent while it works.", "receiver")
+    found = family("receiver_failing_seconds", "Time since a receiver is failing; absent while it works.", "receiver")
     for failing in health_stats.failing_receivers:
-        family.add_metric([failing.name], max((at - failing.since).total_seconds(), 0.0))
-    return family
+        found.add_metric([failing.name], max((at - failing.since).total_seconds(), 0.0))
+    return found
 
 
 def _store_size(health_stats: HealthStats, _at: datetime) -> Metric:
-    return _single("store_bytes", "Size of the store's file and its write-ahead log.", health_stats.store_bytes)
+    return single("store_bytes", "Size of the store's file and its write-ahead log.", health_stats.store_bytes)
 
 
-_OF_RUNS: Final = (_expected_ends, _deadlines, _stuck)
 _OF_STORE: Final[tuple[Callable[[HealthStats, datetime], Metric], ...]] = (
-    _in_progress,
-    _in_progress_since,
+    in_progress,
+    in_progress_since,
     _deliveries,
     _oldest,
     _incidents,

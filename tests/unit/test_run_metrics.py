@@ -1,14 +1,19 @@
-"""The metrics of runs in progress: their expected end, their limit, and whether they may be stuck."""
+"""The metrics of runs in progress, of retrainings that are overdue or may be, and of updates that ended."""
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Final
 
 import pytest
 
+from tests.unit.receivers.update_samples import UPDATE_CASES
 from watcher.clock import Clock
+from watcher.core.training.absence import Missing
 from watcher.core.training.model import TrainingRef
+from watcher.core.training.overdue import ExpectedRetraining
+from watcher.core.training.retraining import RetrainingRef
 from watcher.core.training.stuck import RunInProgress
 from watcher.metrics import Metrics, Reading
 
@@ -41,6 +46,25 @@ def test_a_run_in_progress_has_a_series_for_each_known_fact(
 ) -> None:
     found = [line.rsplit(" ", 1) for line in lines(run(**facts))]
     assert [(name, float(value)) for name, value in found] == [(name + LABELS, value) for name, value in shown]
+
+
+def test_a_retraining_has_a_series_for_each_absence_and_for_its_next_deadline() -> None:
+    ref = RetrainingRef("main", "s", "pop")
+    known = ExpectedRetraining(ref=ref, reported=frozenset({Missing.START}), deadline=NOW)
+    reading = Reading(at=NOW, monotonic=0.0, health_stats=None, reasons=(), retrainings=[known])
+    text = Metrics(Clock()).exposition(reading).decode()
+    assert 'aitems_watcher_retraining_overdue{account="main",missing="start",service="s",type="pop"} 1.0' in text
+    (line,) = [line for line in text.splitlines() if line.startswith("aitems_watcher_retraining_overdue_at_seconds{")]
+    assert float(line.rsplit(" ", 1)[1]) == NOW.timestamp()
+
+
+def test_updates_that_end_are_counted_by_outcome() -> None:
+    metrics = Metrics(Clock())
+    for case in ("update-failed", "update-failed-late", "update-succeeded"):
+        metrics.routed(UPDATE_CASES[case])
+    text = metrics.exposition(Reading(at=NOW, monotonic=0.0, health_stats=None, reasons=())).decode()
+    found = re.findall(r'updates_total\{.*outcome="(\w+)".*\} (\d)', text)
+    assert sorted(found) == [("completed", "1"), ("failed", "2")]
 
 
 def test_without_runs_there_are_no_series() -> None:

@@ -28,7 +28,7 @@ from watcher.core.polling.schedule import Cadence
 from watcher.core.routing.matcher import ALL_KINDS, Matcher
 from watcher.core.routing.routes import Route
 from watcher.core.training.model import TRAIN_TYPES, ServiceRef, TrainingRef
-from watcher.core.updates.schedule import most_update_calls
+from watcher.core.updates.schedule import most_update_calls, update_interval
 from watcher.reports.polls import call_text, saving_text, serves
 from watcher.reports.route_warnings import route_warnings
 
@@ -181,7 +181,8 @@ def _account_plan(name: str, settings: AccountSettings, polls: Iterable[Poll]) -
 def _update_calls(poll: Poll) -> float:
     if not poll.asks_updates:
         return 0.0
-    return most_update_calls(poll.cadence.idle_interval, len(TRAIN_TYPES), MINUTE)
+    every = update_interval(poll.cadence.interval, poll.cadence.idle_interval)
+    return most_update_calls(every, len(TRAIN_TYPES), MINUTE)
 
 
 def _rounded(number: float) -> float:

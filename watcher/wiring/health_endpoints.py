@@ -45,7 +45,7 @@ class HealthReporter:
         self.store_url = store_url
         self._metrics = metrics
         self._first_round = pipeline.poller.first_round
-        self._in_progress = pipeline.poller.in_progress
+        self._poller = pipeline.poller
         self._store_outage = pipeline.store_outage
         self._clock = runtime.clock
         self._output = runtime.output
@@ -74,7 +74,8 @@ class HealthReporter:
             health_stats=self._health_stats,
             reasons=reasons,
             log_lines_dropped=self._output.dropped,
-            in_progress=self._in_progress(),
+            in_progress=self._poller.in_progress(),
+            retrainings=self._poller.retrainings(),
         )
 
     def late_loops(self) -> Mapping[str, float]:

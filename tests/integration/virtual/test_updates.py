@@ -42,7 +42,7 @@ class Scenario:
     receiver: FakeReceiver = field(default_factory=FakeReceiver)
 
     def running(self) -> AbstractAsyncContextManager[object]:
-        (poll,) = service_polls(["s1"], 300, 300)
+        (poll,) = service_polls(["s1"], 60, 300)
         planned = [replace(poll, naming=Naming(retraining_rules=self.rules, updates=self.asks))]
         return running_pipeline(
             self.folder, self.api, self.receiver, planned, tick_seconds=TICK_SECONDS, asks_updates=True

@@ -16,7 +16,7 @@ from typing import Final
 from watcher.core.training.absence import Missing, OverdueFacts
 from watcher.core.training.current_run import Bounds
 from watcher.core.training.regular_starts import learned_period
-from watcher.core.training.retraining import Retraining
+from watcher.core.training.retraining import Retraining, RetrainingRef
 
 TOLERANCE_SHARE: Final = 4
 """The tolerance is this part of the period."""
@@ -60,6 +60,17 @@ class RetrainingRules:
         return RetrainingRules(
             expect_every=own.expect_every or self.expect_every, stale_after=own.stale_after or self.stale_after
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpectedRetraining:
+    """A retraining as metrics show it."""
+
+    ref: RetrainingRef
+    reported: frozenset[Missing]
+    """The absences that were reported and that go on."""
+    deadline: datetime | None
+    """The time at which it may be overdue next, UTC; ``None`` where it cannot be."""
 
 
 LEARNED_PERIODS: Final = RetrainingRules()

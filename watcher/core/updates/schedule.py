@@ -25,13 +25,20 @@ SCHEDULE_AGE: Final = timedelta(minutes=10)
 """The schedule of an interval service is asked for so often."""
 BATCH_AGE: Final = timedelta(hours=1)
 """That of any other service: it has no updates, and rarely becomes an interval service."""
+POLLS_BETWEEN: Final = 5
+"""So many polls of trainings take place between two lists of updates, at least."""
 AT_REST: Final = frozenset({"learnable", "drafted", "disable", "datasetRequired", "deleting", "deleted"})
 """The statuses of a service whose cycle does not run; with any other one it may."""
 
 
-def most_update_calls(idle_interval: timedelta, types: int, per: timedelta) -> float:
+def update_interval(interval: timedelta, idle_interval: timedelta) -> timedelta:
+    """Return the time between two lists of updates: an update takes place every hour at most, so they may be rare."""
+    return max(idle_interval, POLLS_BETWEEN * interval)
+
+
+def most_update_calls(every: timedelta, types: int, per: timedelta) -> float:
     """Return the most calls about one service in a time: for an interval service with this number of types."""
-    return per / max(SCHEDULE_AGE, idle_interval) + types * (per / idle_interval)
+    return per / max(SCHEDULE_AGE, every) + types * (per / every)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

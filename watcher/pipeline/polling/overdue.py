@@ -14,7 +14,7 @@ from watcher.core.polling.result import PollResult
 from watcher.core.training.absence import Missing, OverdueFacts
 from watcher.core.training.decision import Decision
 from watcher.core.training.model import TrainingRef
-from watcher.core.training.overdue import RetrainingRules, next_overdue, overdue_at, reported
+from watcher.core.training.overdue import ExpectedRetraining, RetrainingRules, next_overdue, overdue_at, reported
 from watcher.core.training.retraining import Retraining, RetrainingRef
 from watcher.core.updates.result import UpdateList
 from watcher.core.usability.decision import after_completion
@@ -91,14 +91,27 @@ def changed_retrainings(cache: PollCache, decisions: Iterable[Decision], absence
     return tuple(changed.values())
 
 
+def expected_retrainings(cache: PollCache, poll: Poll) -> list[ExpectedRetraining]:
+    """Return the retrainings of a poll, as metrics show them."""
+    rules = poll.naming.retraining_rules
+    return [
+        ExpectedRetraining(ref=state.ref, reported=state.reported, deadline=next_overdue(state, rules))
+        for state in _judged(cache, poll)
+    ]
+
+
+def _judged(cache: PollCache, poll: Poll) -> Iterable[Retraining]:
+    """Return the retrainings of a poll, each with the cycle that counts."""
+    if not poll.finds_new or poll.discovers:
+        return ()
+    states = cache.retrainings(poll.service).values()
+    return states if poll.asks_updates else [replace(state, cycle=None) for state in states]
+
+
 def earliest_overdue(cache: PollCache, poll: Poll, after: datetime) -> datetime | None:
     """Return the next time after this one at which a retraining may be overdue; ``None`` where there is none."""
-    if not poll.finds_new or poll.discovers:
-        return None
     rules = poll.naming.retraining_rules
-    states = cache.retrainings(poll.service).values()
-    known = states if poll.asks_updates else [replace(state, cycle=None) for state in states]
-    deadlines = (next_overdue(state, rules) for state in known)
+    deadlines = (next_overdue(state, rules) for state in _judged(cache, poll))
     earliest = min((time for time in deadlines if time is not None and time > after), default=None)
     return None if earliest is None else earliest + DATE_STEP
 

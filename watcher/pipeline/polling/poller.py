@@ -17,6 +17,7 @@ from watcher.core.observer import UNOBSERVED, Observer
 from watcher.core.polling.plan import Poll
 from watcher.core.polling.result import PollState
 from watcher.core.polling.schedule import first_start
+from watcher.core.training.overdue import ExpectedRetraining
 from watcher.core.training.stuck import RunInProgress, run_in_progress
 from watcher.pipeline.clock_trust import ClockTrust
 from watcher.pipeline.polling.account_writer import AccountWriter
@@ -29,6 +30,7 @@ from watcher.pipeline.polling.flush import Flusher
 from watcher.pipeline.polling.in_progress import rules_of
 from watcher.pipeline.polling.incidents import IncidentMonitor
 from watcher.pipeline.polling.intervals import Intervals
+from watcher.pipeline.polling.overdue import expected_retrainings
 from watcher.pipeline.polling.poll_runner import PollRunner
 from watcher.pipeline.polling.recorder import Recorder
 from watcher.pipeline.polling.targets import PollTarget, PollTargets
@@ -156,6 +158,10 @@ class Poller:
             for snapshot in self.cache.in_progress(target.poll)
             if not snapshot.gone
         ]
+
+    def retrainings(self) -> list[ExpectedRetraining]:
+        """Return the retrainings of the watched services."""
+        return [item for target in self._targets for item in expected_retrainings(self.cache, target.poll)]
 
     def failing(self) -> list[PollState]:
         """Return the state of the polls whose latest run failed."""

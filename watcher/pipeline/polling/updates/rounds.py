@@ -20,7 +20,7 @@ from watcher.core.polling.plan import Poll
 from watcher.core.polling.result import PollFailure, PollResult, PollState
 from watcher.core.training.model import ServiceRef
 from watcher.core.updates.result import ScheduleResult, UpdateList
-from watcher.core.updates.schedule import BATCH_AGE, SCHEDULE_AGE, ServiceSchedule
+from watcher.core.updates.schedule import BATCH_AGE, SCHEDULE_AGE, ServiceSchedule, update_interval
 from watcher.pipeline.polling.cache import PollCache
 from watcher.pipeline.polling.confirm import Record, Spawn
 from watcher.pipeline.polling.decider import Changes, after_failure
@@ -210,7 +210,7 @@ class UpdateRounds:
         )
 
     def _wait(self, poll: Poll, known: _Service) -> timedelta:
-        usual = poll.cadence.idle_interval
+        usual = update_interval(poll.cadence.interval, poll.cadence.idle_interval)
         if failures := self._cache.poll(updates_key(poll.service)).failures:
             return max(min(usual * (1 << min(failures - 1, 10)), LONGEST_WAIT), usual)
         return usual if known.schedule is not None and known.schedule.has_updates else max(usual, BATCH_AGE)
