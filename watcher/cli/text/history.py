@@ -78,8 +78,10 @@ def change_text(event: Event) -> str:
         return "no new training" if event.overdue.missing is Missing.START else "none completed"
     if event.update is not None:
         return f"update {event.update.version}: {event.update.status}"
-    if event.unusable is not None:
-        return "no inference result"
+    return "no inference result" if event.unusable is not None else _transition(event)
+
+
+def _transition(event: Event) -> str:
     if event.to_status is None:
         return "" if event.from_status is None else f"was {event.from_status}"
     return event.to_status if event.from_status is None else f"{event.from_status} -> {event.to_status}"
