@@ -8,16 +8,19 @@ import os
 import select
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Final, TextIO
 
 MAX_WAITING_BYTES: Final = 1024 * 1024
 """Lines beyond this are dropped while others wait; a longer line may wait alone."""
 EXIT_SECONDS: Final = 1.0
 """The longest wait for the stream at the end of the program."""
+TOGETHER_BYTES: Final = select.PIPE_BUF
+"""Lines of so many bytes are written at once: a pipe takes them whole or not at all, as it does one line."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,17 +153,18 @@ class LineWriter:
                 self._changed.wait_for(lambda: bool(self._lines))
             # Without a line in hand: a line that waits for the stream can be taken back.
             self._wait_for_room()
-            if (line := self._next()) is not None:
-                self._finish(line)
+            if lines := self._next():
+                self._finish(lines)
 
-    def _next(self) -> _Line | None:
+    def _next(self) -> list[_Line]:
+        """Take the next line, with those behind it that are written in the same call; none where it was taken back."""
         with self._changed:
-            if not self._lines:
-                return None
-            line = self._lines.popleft()
-            self._waiting_bytes -= len(line.data)
-            self._is_busy = True
-            return line
+            lines = _together(self._lines)
+            for line in lines:
+                self._lines.popleft()
+                self._waiting_bytes -= len(line.data)
+            self._is_busy = bool(lines)
+            return lines
 
     def _wait_for_room(self) -> None:
         assert self._descriptor is not None  # noqa: S101 - for the types
@@ -168,12 +172,12 @@ class LineWriter:
         poll.register(self._descriptor, select.POLLOUT)
         poll.poll()
 
-    def _finish(self, line: _Line) -> None:
-        result = self._write_out(line.data)
-        if line.fate is not None:
-            line.fate.set_result(result)
+    def _finish(self, lines: Sequence[_Line]) -> None:
+        result = self._write_out(b"".join(line.data for line in lines))
+        if (fate := lines[0].fate) is not None:
+            fate.set_result(result)
         elif result.problem:
-            self._lose(1)
+            self._lose(sum(end > result.written for end in accumulate(len(line.data) for line in lines)))
         if not result.problem:
             self._report_dropped()
 
@@ -198,6 +202,20 @@ class LineWriter:
             lost, self._unreported = self._unreported, 0
         if self._on_dropped is not None:
             self._on_dropped(lost)
+
+
+def _together(waiting: Iterable[_Line]) -> list[_Line]:
+    """Return the first line and the next ones of one write; a line whose caller waits for its fate is alone."""
+    lines: list[_Line] = []
+    size = 0
+    for line in waiting:
+        size += len(line.data)
+        if lines and (size > TOGETHER_BYTES or line.fate is not None):
+            break
+        lines.append(line)
+        if line.fate is not None:
+            break
+    return lines
 
 
 def _duplicate(stream: TextIO) -> int | None:

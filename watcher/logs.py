@@ -98,7 +98,7 @@ def configure(redactor: Redactor, *, stream: TextIO | None = None, verbose: bool
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
         structlog.processors.format_exc_info,
     ]
-    render = _plain_text if writer.is_terminal else structlog.processors.JSONRenderer(default=_plain)
+    render = _plain_text if writer.is_terminal else _json
     last: list[Processor] = [_event_first, render, _redaction(redactor)]
     structlog.configure(
         processors=[*shared, *last],
@@ -119,6 +119,10 @@ def _log_dropped(lines: int) -> None:
 def _event_first(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Put the fields that every line has before the others."""
     return {**{key: event[key] for key in FIRST if key in event}, **event}
+
+
+def _json(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
+    return _ENCODER.encode(event)
 
 
 def _plain_text(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
@@ -151,6 +155,10 @@ def _redaction(redactor: Redactor) -> Processor:
 def _plain(value: object) -> str:
     """Write a value that JSON does not have: a time in the usual format, other values as their ``repr``."""
     return to_text(value) if isinstance(value, datetime) and value.tzinfo else repr(value)
+
+
+_ENCODER: Final = json.JSONEncoder(default=_plain)
+"""Made once: ``json.dumps`` makes another for each line that has a ``default``."""
 
 
 def _configure_standard_library(shared: list[Processor], last: list[Processor], writer: LineWriter) -> None:

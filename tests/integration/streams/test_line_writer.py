@@ -215,6 +215,48 @@ async def test_no_number_of_bytes_is_invented_while_a_line_is_written(monkeypatc
     os.close(unread.reader)
 
 
+@pytest.fixture
+def full() -> Iterator[Unread]:
+    """A pipe without room for another byte."""
+    made = unread_pipe()
+    os.write(made.stream.fileno(), b"x" * PAGE)
+    yield made
+    made.stream.close()
+
+
+async def test_lines_that_wait_are_written_together_but_one_with_a_fate_alone(
+    full: Unread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[bytes] = []
+    write = os.write
+
+    def note(descriptor: int, data: bytes) -> int:
+        written.append(data)
+        return write(descriptor, data)
+
+    writer = LineWriter(full.stream)
+    monkeypatch.setattr(os, "write", note)
+    for name in ("a", "b", "c"):
+        writer.put(name + "\n")
+    alone = asyncio.create_task(writer.write("d\n", SECONDS))
+    await asyncio.sleep(0)
+    for name in ("e" * PAGE, "f", "g"):
+        writer.put(name + "\n")
+    read_until(full, b"g\n")
+    assert (await alone) == Written(size=2, written=2)
+    assert written == [b"a\nb\nc\n", b"d\n", b"e" * PAGE + b"\n", b"f\ng\n"]
+    os.close(full.reader)
+
+
+def test_each_of_several_lines_that_are_lost_together_is_counted(full: Unread) -> None:
+    writer = LineWriter(full.stream)
+    for name in ("a", "b", "c"):
+        writer.put(name + "\n")
+    os.close(full.reader)
+    assert writer.drain(SECONDS)
+    assert writer.dropped == 3
+
+
 def test_a_reader_that_went_away_stops_nothing(configured: Callable[[TextIO], LineWriter]) -> None:
     unread = unread_pipe()
     os.close(unread.reader)
