@@ -336,7 +336,7 @@ class FakeReceiver:
         outcome = self.outcome(delivery_request)
         self.times.append(asyncio.get_running_loop().time())
         if isinstance(outcome, Delivered):
-            self.messages.append(delivery_request.events)
+            self.messages.append(tuple(delivery_request.events))
             self.also.append(delivery_request.also)
             assert delivery_request.body is not None
             self.received.append(

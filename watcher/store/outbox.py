@@ -6,9 +6,9 @@ transaction compares the facts that the plan depends on, and refuses an outdated
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, cast
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
@@ -25,10 +25,12 @@ from watcher.store.chunks import chunks
 from watcher.store.delivery.fallbacks import fallbacks_due
 from watcher.store.delivery.insertion import insert_planned, release
 from watcher.store.delivery.reading import failing_receivers
-from watcher.store.rows import Row, read_event
+from watcher.store.rows import read_event
 from watcher.store.writer import StoreWriter
 
 _event, _counter = schema.event.c, schema.counter.c
+Recorded = tuple[int, str, str]
+"""Number, kind and time of an event."""
 EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC) + FLAP_WINDOW
 """Stands for the time of no event."""
 
@@ -122,20 +124,22 @@ def recent_of(connection: Connection, events: Sequence[Event]) -> list[int]:
 
     For a failure, only failures count: many other changes do not make it wait in a digest.
     """
-    earlier: dict[str, list[Row]] = {event.subject: [] for event in events}
+    earlier: dict[str, list[Recorded]] = {event.subject: [] for event in events}
     since = to_text(min((event.recorded_at for event in events), default=EARLIEST) - FLAP_WINDOW)
     for subjects in chunks(earlier):
-        for row in connection.execute(_RECENT, {"subjects": subjects, "since": since}):
-            earlier[row.subject].append(row._asdict())
+        for subject, *recorded in connection.execute(_RECENT, {"subjects": subjects, "since": since}):
+            earlier[subject].append(cast("Recorded", recorded))
     return [_recent(event, earlier[event.subject]) for event in events]
 
 
-def _recent(event: Event, rows: Iterable[Row]) -> int:
+def _recent(event: Event, rows: Sequence[Recorded]) -> int:
+    if len(rows) == 1 and rows[0][0] == event.seq:
+        # The event alone, as nearly always.
+        return 1
     # The upper limit excludes events that were recorded while the wall clock ran ahead.
     since, until = to_text(event.recorded_at - FLAP_WINDOW), to_text(event.recorded_at)
-    in_the_hour = [row for row in rows if since < row["recorded_at"] <= until and row["seq"] <= event.seq]
-    failed = event.kind is Kind.FAILED
-    return sum(not failed or row["kind"] == event.kind.value for row in in_the_hour)
+    in_the_hour = [kind for seq, kind, at in rows if since < at <= until and seq <= event.seq]
+    return in_the_hour.count(event.kind.value) if event.kind is Kind.FAILED else len(in_the_hour)
 
 
 def _state(connection: Connection, names: Collection[str], subjects: Collection[str], now: datetime) -> OutboxState:

@@ -13,6 +13,7 @@ from sqlalchemy import Engine, event
 from tests.integration.store.conftest import NOW, SECOND
 from tests.integration.store.test_deliveries import GROUP, claim, enqueue
 from tests.support import routing
+from watcher.core import stored_events
 from watcher.core.batch import Batch
 from watcher.core.delivery.model import Settlement, Verdict
 from watcher.core.delivery.reason import DELIVERED
@@ -20,6 +21,8 @@ from watcher.core.delivery.state import State
 from watcher.core.event import Event, Kind
 from watcher.core.routing.reason import routed
 from watcher.core.routing.routes import Recipient, RoutingDecision
+from watcher.pipeline.delivery.log import log_settled
+from watcher.store import rows
 from watcher.store.deliveries import Deliveries
 from watcher.store.outbox import Outbox
 from watcher.store.polls import PollStore
@@ -86,6 +89,19 @@ async def test_attempts_are_leased_and_settled_in_as_many_statements_for_many(
         assert await deliveries.settle_all([(item, done) for item in leased]) == [True] * count
 
     assert await statements(lambda: deliver(MANY)) == await statements(lambda: deliver(FEW))
+
+
+async def test_no_event_of_a_sealed_delivery_is_read_to_lease_log_and_settle_it(
+    database: Database, make_event: MakeEvent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await enqueue(database, *changes(make_event, FEW, "v"))
+    monkeypatch.setattr(stored_events, "from_json", None)
+    monkeypatch.setattr(rows, "from_json", None)
+    leased, decided = await claim(database, limit=FEW), Verdict(state=State.DELIVERED, reason=DELIVERED)
+    for item in leased:
+        log_settled("hook", item, decided, saved=True)
+    done = Settlement(verdict=decided, at=NOW)
+    assert await Deliveries(database).settle_all([(item, done) for item in leased]) == [True] * FEW
 
 
 async def test_an_event_counts_the_events_of_its_subject_in_the_hour_before_it(

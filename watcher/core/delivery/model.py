@@ -5,6 +5,7 @@ A receiver makes one attempt and classifies its outcome. This module alone decid
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -32,7 +33,8 @@ class DeliveryRequest:
 
     delivery_id: str
     """The ``webhook-id``: the same at every attempt."""
-    events: tuple[Event, ...]
+    events: Sequence[Event]
+    """Its events, in the order of the message; those of a sealed body are read when they are used."""
     body: bytes | None
     """The sealed bytes, the same at every attempt; ``None`` where the receiver does not seal."""
     also: tuple[Event, ...] = ()

@@ -8,6 +8,7 @@ from watcher.core.delivery.model import LeasedDelivery, Verdict
 from watcher.core.delivery.receiver_change import ReceiverChange
 from watcher.core.delivery.state import State
 from watcher.core.messages.reasons import reason_text
+from watcher.core.stored_events import ids_of
 
 log = structlog.get_logger()
 
@@ -18,7 +19,7 @@ def log_settled(receiver: str, leased: LeasedDelivery, decided: Verdict, *, save
     keys = {
         "receiver": receiver,
         "delivery_id": request.delivery_id,
-        "event_ids": [event.id for event in request.events],
+        "event_ids": list(ids_of(request.events)),
         "attempt": request.attempt,
         "reason": reason_text(decided.reason),
     }

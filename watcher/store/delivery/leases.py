@@ -6,7 +6,7 @@ Every statement is built once. Each seeks rows by an index, so that a lease cost
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ from watcher.core.delivery.model import Claim, DeliveryRequest, LeasedDelivery
 from watcher.core.delivery.reason import read_reason
 from watcher.core.delivery.state import State
 from watcher.core.event import URGENT_KINDS, Event
+from watcher.core.stored_events import StoredEvents
 from watcher.core.timestamps import from_text, to_text
 from watcher.store import schema
 from watcher.store.chunks import chunks
@@ -60,7 +61,7 @@ _ENDS: Final = select(func.min(_delivery.c.lease_until)).where(
     _delivery.c.state == State.SENDING.value, _delivery.c.receiver == bindparam("to")
 )
 _ENTRIES: Final = (
-    select(schema.ledger.c.delivery_id, schema.event.c.body, schema.ledger.c.receiver_seq)
+    select(schema.ledger.c.delivery_id, schema.event.c.id, schema.event.c.body, schema.ledger.c.receiver_seq)
     .join(schema.ledger, schema.ledger.c.event_id == schema.event.c.id)
     .where(schema.ledger.c.delivery_id.in_(bindparam("ids", expanding=True)))
     .order_by(schema.event.c.position)
@@ -75,7 +76,17 @@ _SENT_ALONE: Final = (
     .order_by(schema.event.c.position)
 )
 
-Entry = tuple[Event, int]
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An event of a delivery, as the store keeps it."""
+
+    id: str
+    body: str
+    receiver_seq: int
+
+
+Numbered = tuple[Event, int]
 """An event with its ``receiver_seq``."""
 
 
@@ -194,8 +205,7 @@ def _read(  # noqa: PLR0913 - the parts of one delivery
     *,
     first: bool,
 ) -> LeasedDelivery:
-    entries = _failures_first(entries)
-    events = tuple(_with_fallback(event, row["fallback_for"]) for event, _ in entries)
+    events, receiver_seqs = _events_of(row, entries)
     request = DeliveryRequest(
         delivery_id=row["id"],
         events=events,
@@ -216,8 +226,18 @@ def _read(  # noqa: PLR0913 - the parts of one delivery
         due_at=from_text(row["next_at"]),
         in_doubt=row["state"] == State.UNCERTAIN.value,
         last_reason=read_reason(row["reason"]),
-        receiver_seqs=tuple(receiver_seq for _, receiver_seq in entries),
+        receiver_seqs=receiver_seqs,
     )
+
+
+def _events_of(row: RowMapping, entries: Sequence[Entry]) -> tuple[Sequence[Event], tuple[int, ...]]:
+    """Return the events in the order of the message, and their numbers."""
+    if len(entries) == 1 and row["fallback_for"] is None:
+        (entry,) = entries
+        return StoredEvents([entry.body], [entry.id]), (entry.receiver_seq,)
+    numbered = _failures_first([(read_event(entry.body), entry.receiver_seq) for entry in entries])
+    events = tuple(_with_fallback(event, row["fallback_for"]) for event, _ in numbered)
+    return events, tuple(receiver_seq for _, receiver_seq in numbered)
 
 
 def _with_fallback(event: Event, fallback_for: str | None) -> Event:
@@ -228,11 +248,11 @@ def _entries(connection: Connection, ids: Iterable[str]) -> Mapping[str, list[En
     found: dict[str, list[Entry]] = {identity: [] for identity in ids}
     for part in chunks(found):
         for row in connection.execute(_ENTRIES, {"ids": part}):
-            found[row.delivery_id].append((read_event(row.body), row.receiver_seq))
+            found[row.delivery_id].append(Entry(row.id, row.body, row.receiver_seq))
     return found
 
 
-def _failures_first(entries: list[Entry]) -> list[Entry]:
+def _failures_first(entries: Sequence[Numbered]) -> list[Numbered]:
     """Return each subject with an urgent event first, all its events together and in their order."""
     urgent = list(dict.fromkeys(event.subject for event, _ in entries if event.urgent))
     place = {subject: number for number, subject in enumerate(urgent)}

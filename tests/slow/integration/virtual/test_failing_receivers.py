@@ -54,7 +54,7 @@ class ChatReceiver(FakeReceiver):
         """Return ``None``, as ``seal`` does."""
 
     async def send(self, delivery_request: DeliveryRequest) -> Outcome:
-        self.tried.append(delivery_request.events)
+        self.tried.append(tuple(delivery_request.events))
         return await super().send(delivery_request)
 
 
