@@ -138,7 +138,7 @@ def test_no_more_attempts_run_at_a_time_than_the_receiver_takes(
     async def main(clock: VirtualClock) -> None:
         hook = SlowReceiver(**changes)  # type: ignore[arg-type]  # its fields
         async with running_deliveries(tmp_path, clock, [hook]) as deliveries_run:
-            await deliver(hook, deliveries_run, names(3 * PARALLEL_FAST), 30.0)
+            await deliver(hook, deliveries_run, names(3 * PARALLEL_FAST), 60.0)
             assert hook.most == most
             assert deliveries_run.broken_invariants() == []
         assert len(hook.events) == 3 * PARALLEL_FAST
