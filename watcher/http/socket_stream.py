@@ -17,6 +17,8 @@ from watcher.http.attempt_trace import CURRENT
 
 MAX_UNREAD_BYTES: Final = 256 * 1024
 """Received bytes that wait to be read; beyond them the peer waits."""
+MAX_UNSENT_BYTES: Final = 64 * 1024
+"""Written bytes that wait for more, so that the head and the body of a request leave in one call of the system."""
 
 
 class SocketStream(asyncio.Protocol, httpcore2.AsyncNetworkStream):
@@ -25,6 +27,7 @@ class SocketStream(asyncio.Protocol, httpcore2.AsyncNetworkStream):
     def __init__(self) -> None:
         self._transport: asyncio.Transport
         self._unread = bytearray()
+        self._unsent = bytearray()
         self._reading = True
         self._ended = False
         self._error: Exception | None = None
@@ -72,6 +75,7 @@ class SocketStream(asyncio.Protocol, httpcore2.AsyncNetworkStream):
         Raises:
             httpcore2.ReadError: the connection broke.
         """
+        self._send()
         if not self._unread and not self._ended:
             self._arrival = asyncio.get_running_loop().create_future()
             await self._arrival
@@ -91,7 +95,7 @@ class SocketStream(asyncio.Protocol, httpcore2.AsyncNetworkStream):
         return data
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002, ASYNC109 - the library's
-        """Send bytes.
+        """Send bytes: with the next read, or at the end of this turn of the loop.
 
         Raises:
             httpcore2.WriteError: the connection is closed; some of the bytes may have left.
@@ -99,13 +103,22 @@ class SocketStream(asyncio.Protocol, httpcore2.AsyncNetworkStream):
         if not buffer:
             return
         CURRENT.get().begin_writing(buffer)
-        # A closing transport drops the bytes and logs a warning.
-        if not self._transport.is_closing():
-            self._transport.write(buffer)
+        if not self._unsent:
+            # Not only with the next read: an answer that was read before would leave the request behind.
+            asyncio.get_running_loop().call_soon(self._send)
+        self._unsent += buffer
+        if len(self._unsent) > MAX_UNSENT_BYTES:
+            self._send()
             if self._room is not None:
                 await self._room
         if self._transport.is_closing():
             raise httpcore2.WriteError(self._error)
+
+    def _send(self) -> None:
+        unsent, self._unsent = self._unsent, bytearray()
+        # A closing transport drops the bytes and logs a warning.
+        if unsent and not self._transport.is_closing():
+            self._transport.write(unsent)
 
     async def aclose(self) -> None:
         """Close at once."""
@@ -123,6 +136,7 @@ class SocketStream(asyncio.Protocol, httpcore2.AsyncNetworkStream):
             httpcore2.ConnectError: the handshake failed.
         """
         CURRENT.get().begin_tls()
+        self._send()
         # A stream of its own: bytes that came before the handshake are not from the peer that it proves.
         inside = SocketStream()
         loop = asyncio.get_running_loop()
