@@ -44,6 +44,11 @@ class JsonObject(Mapping[str, object]):
     def __repr__(self) -> str:
         return repr(self.all())
 
+    def may_name(self, name: str) -> bool:
+        """Say whether a name may occur in the text, at any depth; a sure "no" costs no reading."""
+        # An escape may stand for any character of it.
+        return name.encode() in self._text or b"\\" in self._text
+
     def all(self) -> dict[str, object]:
         """Return all fields, read anew."""
         return {name: value for name, value in json.loads(self._text).items() if name not in self._hidden}

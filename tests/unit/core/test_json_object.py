@@ -29,3 +29,12 @@ def test_the_order_and_the_spaces_of_the_text_do_not_count() -> None:
     assert JsonObject(b'{"a":1,"b":2}') == JsonObject(b'{"b": 2, "a": 1}')
     assert JsonObject(b'{"a":1}') != JsonObject(b'{"a":2}')
     assert JsonObject(b'{"a":1}') != 7
+
+
+@pytest.mark.parametrize("text", [b'{"a": {"name": 1}}', b'{"n\\u0061me": 1}', b'{"x": "\\""}'], ids=str)
+def test_a_name_that_may_occur_is_never_denied(text: bytes) -> None:
+    assert JsonObject(text).may_name("name")
+
+
+def test_a_name_that_the_text_lacks_is_denied_without_reading_it() -> None:
+    assert not JsonObject(b'no JSON: {"other": 1}').may_name("name")

@@ -12,10 +12,12 @@ from itertools import pairwise
 from typing import Final
 
 from watcher.core.event import Event, Kind, Restore
+from watcher.core.json_object import JsonObject
 from watcher.core.training.current_run import Bounds, CurrentRun, RunStart, Stage
 from watcher.core.training.model import NOT_ENDED, Phase, TrainingRef, phase_of
 from watcher.core.training.past_runs import Outcome, PastRun
 
+ENABLED: Final = "is_enabled"
 WITHOUT_CHANGE: Final = frozenset(
     {Kind.BACK, Kind.STUCK, Kind.FAST, Kind.UPDATE_FAILED, Kind.UPDATE_SUCCEEDED, Kind.UNUSABLE}
 )
@@ -179,8 +181,11 @@ def ended_stages(run: CurrentRun | None, ended: Bounds) -> tuple[EndedStage, ...
 
 def hpo_of(record: Mapping[str, object]) -> bool | None:
     """Return ``hpConfig.is_enabled`` of a training's record (View training); ``None`` where it says neither."""
+    if isinstance(record, JsonObject) and not record.may_name(ENABLED):
+        # Each change asks; lists that do not say it need not be read for that.
+        return None
     config = record.get("hpConfig")
-    enabled = config.get("is_enabled") if isinstance(config, Mapping) else None
+    enabled = config.get(ENABLED) if isinstance(config, Mapping) else None
     return enabled if isinstance(enabled, bool) else None
 
 
