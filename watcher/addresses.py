@@ -10,9 +10,12 @@ import ipaddress
 import re
 import socket
 from contextlib import suppress
+from functools import lru_cache
 from typing import Final
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+KNOWN_HOSTS: Final = 256
+"""Hosts that are kept: each request asks for its own."""
 
 METADATA: Final = frozenset(
     map(
@@ -43,6 +46,7 @@ def forbidden_address_reason(address: str) -> str | None:
     return _reason(ipaddress.ip_address(address.partition("%")[0]))
 
 
+@lru_cache(KNOWN_HOSTS)
 def forbidden_host_reason(host: str) -> str | None:
     """Return the same for a host that is an address in any notation; ``None`` for a name, which must be resolved."""
     literal = _literal(host.strip("[]").rstrip("."))

@@ -35,8 +35,8 @@ from watcher.core.updates.model import read_update, update_json
 from watcher.core.usability.facts import read_unusable, unusable_json
 
 
-def to_json(event: Event) -> dict[str, object]:
-    """Return the event as plain JSON; ``from_json`` reads it back."""
+def to_json(event: Event, *, with_record: bool = True) -> dict[str, object]:
+    """Return the event as plain JSON; ``from_json`` reads it back. The record is the last field."""
     return {
         "id": event.id,
         "kind": event.kind.value,
@@ -68,7 +68,7 @@ def to_json(event: Event) -> dict[str, object]:
         **_learned_json(event),
         "group": event.group,
         **({} if event.outage is None else {"outage": outage_json(event.outage)}),
-        "training": plain(event.record),
+        **({"training": plain(event.record)} if with_record else {}),
     }
 
 

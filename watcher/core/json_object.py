@@ -44,6 +44,11 @@ class JsonObject(Mapping[str, object]):
     def __repr__(self) -> str:
         return repr(self.all())
 
+    @property
+    def key(self) -> tuple[bytes, frozenset[str]]:
+        """The text and the hidden names: equal keys stand for equal objects."""
+        return self._text, self._hidden
+
     def may_name(self, name: str) -> bool:
         """Say whether a name may occur in the text, at any depth; a sure "no" costs no reading."""
         # An escape may stand for any character of it.

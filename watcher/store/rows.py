@@ -23,7 +23,7 @@ from watcher.core.event_json import (
 )
 from watcher.core.incidents.evidence import evidence_json, read_evidence
 from watcher.core.incidents.model import Incident
-from watcher.core.json_object import JsonObject, plain
+from watcher.core.json_object import JsonObject
 from watcher.core.polling.deviation import Deviation
 from watcher.core.polling.result import Cause, PollState
 from watcher.core.routing.matcher import matcher_of, patterns_of
@@ -37,6 +37,8 @@ from watcher.store.runs.rows import read_current_run, write_current_run
 from watcher.store.runs.updates import read_updates, write_updates
 
 Row = dict[str, Any]
+KEPT_RECORDS: Final = 1024
+"""Records whose text is kept: those of the changes of one list."""
 
 
 def read_time(value: str | None) -> datetime | None:
@@ -63,6 +65,16 @@ def dump(value: object) -> str:
     return _ENCODER.encode(value)
 
 
+@lru_cache(KEPT_RECORDS)
+def _dumped(text: bytes, hidden: frozenset[str]) -> str:
+    return dump(JsonObject(text, hidden).all())
+
+
+def record_text(record: Mapping[str, object]) -> str:
+    """Write the record of a training; a change writes it twice, with the snapshot and with the event."""
+    return _dumped(*record.key) if isinstance(record, JsonObject) else dump(dict(record))
+
+
 def snapshot_row(snapshot: Snapshot) -> Row:
     """Return the columns of a snapshot, with the revision after the write."""
     return {
@@ -79,7 +91,7 @@ def snapshot_row(snapshot: Snapshot) -> Row:
         "gone": snapshot.gone,
         "seq": snapshot.seq,
         "announced_statuses": dump(sorted(snapshot.announced_statuses)),
-        "record": dump(plain(snapshot.record)),
+        "record": record_text(snapshot.record),
         "revision": snapshot.revision + 1,
         "run": None if snapshot.run is None else write_current_run(snapshot.run),
         "updates": None if snapshot.updates is None else write_updates(snapshot.updates),
@@ -247,10 +259,15 @@ def event_row(event: Event) -> Row:
         "account": account_of(event.subject),
         "seq": event.seq,
         "kind": event.kind.value,
-        "body": dump(to_json(event)),
+        "body": _event_body(event),
         "group_key": event.group,
         "recorded_at": to_text(event.recorded_at),
     }
+
+
+def _event_body(event: Event) -> str:
+    facts = dump(to_json(event, with_record=False))
+    return f'{facts[:-1]},"training":{record_text(event.record)}}}'
 
 
 def read_event(body: str) -> Event:

@@ -11,13 +11,16 @@ from sqlalchemy.exc import IntegrityError
 from tests.integration.store.conftest import NOW, SECOND
 from watcher.core.batch import Batch, IncidentRow
 from watcher.core.event import Event
+from watcher.core.event_json import to_json
 from watcher.core.incidents.model import Incident
+from watcher.core.json_object import JsonObject, json_object
 from watcher.core.polling.result import Cause, PollState
 from watcher.core.training.catch_up import CatchUp, Outage
 from watcher.core.training.model import Snapshot, Source, TrainingRef, UnconfirmedStatus
 from watcher.store.errors import StaleSnapshot
 from watcher.store.outbox import Outbox
 from watcher.store.polls import PollStore
+from watcher.store.rows import dump, event_row, read_event
 from watcher.store.sqlite.database import Database
 
 PENDING = UnconfirmedStatus(
@@ -107,3 +110,34 @@ async def test_a_poll_has_one_row_that_is_updated(database: Database) -> None:
     await poll_store.record(Batch(polls=(POLL,)))
     await poll_store.record(Batch(polls=(replace(POLL, failures=1),)))
     assert (await poll_store.load()).polls == (replace(POLL, failures=1),)
+
+
+async def test_the_record_of_a_change_is_read_once_for_its_snapshot_and_its_event(
+    database: Database,
+    make_snapshot: Callable[..., Snapshot],
+    make_event: Callable[..., Event],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    records = [JsonObject(b'{"hidden": 1, "number": %d}' % number, frozenset({"hidden"})) for number in range(20)]
+    read: list[JsonObject] = []
+    read_all = JsonObject.all
+
+    def note(record: JsonObject) -> dict[str, object]:
+        read.append(record)
+        return read_all(record)
+
+    monkeypatch.setattr(JsonObject, "all", note)
+    snapshots = tuple(make_snapshot(f"v{number}", record=record) for number, record in enumerate(records))
+    events = tuple(replace(make_event(1, f"v{number}"), record=record) for number, record in enumerate(records))
+    await PollStore(database).record(Batch(snapshots=snapshots, events=events))
+    assert len(read) == len(records)
+
+
+@pytest.mark.parametrize("record", [{}, {"name": "훈련", "hpConfig": {"a": [1, None]}}], ids=str)
+@pytest.mark.parametrize("kept", [dict, json_object])
+def test_an_event_is_stored_as_its_json(
+    make_event: Callable[..., Event], record: dict[str, object], kept: Callable[[object], dict[str, object]]
+) -> None:
+    event = replace(make_event(), record=kept(record))
+    assert event_row(event)["body"] == dump(to_json(event))
+    assert read_event(event_row(event)["body"]).record == record
