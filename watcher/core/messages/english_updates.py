@@ -13,7 +13,7 @@ ENGLISH_UPDATES: Final[Mapping[Phrase, str]] = MappingProxyType(
         Phrase.UNUSABLE: "Completed without a result",
         Phrase.STATUS_UNUSABLE: "no inference result",
         Phrase.UNUSABLE_FOR: "No inference result {duration} after it completed",
-        Phrase.UNUSABLE_USUAL: "Earlier ones had theirs after {longest} at most, {versions} versions",
+        Phrase.UNUSABLE_USUAL: "{versions} earlier versions had theirs after {longest} at most",
         Phrase.UNUSABLE_REMEDY: "Check the version in the AiTEMS console before you use it",
         Phrase.UPDATE_SUCCEEDED: "Update completed",
         Phrase.UPDATE_FAILED: "Update failed",

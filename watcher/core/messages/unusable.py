@@ -17,9 +17,10 @@ def unusable_facts(event: Event, words: Words) -> Iterator[TextLine]:
     facts = event.unusable
     if facts is not None:
         duration = span_since(facts.completed, event.after, event.before, words)
-        yield words.say(Phrase.UNUSABLE_FOR, duration=duration)
         longest = words.duration(facts.longest.total_seconds())
-        yield words.say(Phrase.UNUSABLE_USUAL, longest=longest, versions=facts.versions)
+        usual = words.say(Phrase.UNUSABLE_USUAL, longest=longest, versions=facts.versions)
+        # In one line: a message with a mark has two lines of facts at most.
+        yield (*words.say(Phrase.UNUSABLE_FOR, duration=duration), "; ", *usual)
     yield words.say(Phrase.UNUSABLE_REMEDY)
 
 
