@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import Coroutine
-from typing import TYPE_CHECKING, TextIO, TypeVar
+from typing import TYPE_CHECKING, Final, TextIO, TypeVar
 
 if TYPE_CHECKING:
     from watcher.line_writer import LineWriter
@@ -18,12 +18,20 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
+NEW_OBJECTS: Final = 10_000
+"""Objects after whose creation the garbage collector looks for cycles among them.
+
+A list of trainings is more than Python's usual 700, and none of its objects is garbage: each tenth look would visit
+every known training, too.
+"""
+
 
 def run_async(main: Coroutine[object, object, Result]) -> Result:
     """Run ``main`` to its end; Ctrl-C cancels it and raises ``KeyboardInterrupt``."""
     # The modules loaded so far live as long as the process: the garbage collector need not visit them. It was off until
     # now, see ``watcher.__main__``.
     gc.freeze()
+    gc.set_threshold(NEW_OBJECTS, *gc.get_threshold()[1:])
     gc.enable()
     with asyncio.Runner(loop_factory=new_loop) as runner:
         return runner.run(main)
