@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from sqlalchemy import Engine
 
+from watcher.store.errors import StoreTooNew, StoreUnusable
+from watcher.store.schema_version import revision_in, this_revision
 from watcher.store.sqlite import connections, disk_reserve
 from watcher.store.sqlite.reading import reading_remedy
 from watcher.store.url import sqlite_path
+
+MIGRATE: Final = "`aitems-watcher migrate`"
 
 
 def reader_engine(url: str) -> Engine:
@@ -24,8 +30,16 @@ def store_bytes(url: str) -> int:
 
 
 def remedy_for(url: str) -> str:
-    """Return the remedy for a store that cannot be read."""
-    return reading_remedy(sqlite_path(url))
+    """Return the remedy for a store that cannot be read: for its schema where that is the cause."""
+    try:
+        revision = revision_in(url)
+    except StoreTooNew as error:
+        return f"{error}"
+    except StoreUnusable:
+        return reading_remedy(sqlite_path(url))
+    if revision == this_revision():
+        return reading_remedy(sqlite_path(url))
+    return f"it has schema {revision}, this version needs {this_revision()}: stop the watcher and run {MIGRATE}"
 
 
 def place_of(url: str) -> str:

@@ -6,6 +6,7 @@ import asyncio
 import csv
 import io
 import json
+import sqlite3
 import sys
 from contextlib import closing
 from dataclasses import replace
@@ -194,3 +195,17 @@ def test_nothing_is_written_where_the_store_cannot_be_read(run: Run, tmp_path: P
     (tmp_path / "here.db").unlink()
     shown = run("export", "runs")
     assert (shown.status, shown.out) == (75, "")
+
+
+@pytest.mark.parametrize(
+    ("revision", "remedy"),
+    [("0010", "stop the watcher and run `aitems-watcher migrate`"), ("0099", "install the version that made it")],
+)
+def test_a_store_of_another_schema_is_named_with_its_remedy(
+    run: Run, tmp_path: Path, revision: str, remedy: str
+) -> None:
+    with closing(sqlite3.connect(tmp_path / "here.db", isolation_level=None)) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = ?", (revision,))
+        connection.execute("DROP TABLE run")
+    shown = run("export", "runs")
+    assert (shown.status, remedy in shown.err, "no such table" in shown.err) == (75, True, True)

@@ -52,6 +52,8 @@ RUNS: Final = 12
 SVG: Final = ".svg"
 PNG: Final = ".png"
 NO_RESVG: Final = "PNG needs resvg: pip install 'aitems-watcher[png]', or write FILE.svg"
+SEE_STATUS: Final = "aitems-watcher status --all lists what is known"
+LONGER: Final = "name a longer time, e.g. --since 365d, or see aitems-watcher status"
 
 
 def plot(
@@ -107,7 +109,7 @@ def _training_picture(views: Views, ref: TrainingRef) -> str:
 
     times, snapshot = present_times(wide=True), views.one_training(ref)
     if snapshot is None:
-        raise OperationRefusedError(f"no training {ref.service} {ref.type} {ref.version} is recorded")
+        raise OperationRefusedError(f"no training {ref.service} {ref.type} {ref.version} is recorded; {SEE_STATUS}")
     seen, runs = snapshot.first_seen_at, reversed(runs_of(views.connection, ref, RUNS))
     rows = [row for run in runs if (row := bars_of(run, _ended_text(run, times), seen)) is not None]
     if snapshot.run is not None:
@@ -130,7 +132,7 @@ def _service_picture(views: Views, service: ServiceRef, length: timedelta) -> st
     period = Period(since=time_ago(times.now, length, "--since"), before=times.now)
     runs = list(runs_of_service(views.connection, service, period))
     if not runs:
-        raise OperationRefusedError(f"no run of {service.service} has ended since {times.full(period.since)}")
+        raise OperationRefusedError(f"no run of {service.service} has ended since {times.full(period.since)}; {LONGER}")
     first = max(period.since, runs[0].ended.after)
     return draw_durations(service.service, _panels(runs), first, times.now, times.zone)
 

@@ -73,6 +73,7 @@ def write_history(request: HistoryRequest) -> WrittenHistory:
 
     Raises:
         typer.Exit: the file exists, or cannot be written.
+        KeyboardInterrupt: Ctrl-C.
     """
     from watcher.clock import Clock
     from watcher.store.sqlite.database import open_database
@@ -102,6 +103,9 @@ def _recorded(database: Database, plan: HistoryPlan, started_at: datetime) -> Hi
     except NotSavedError as error:
         say(f"cannot write {database.path}: {error}; it has the history up to there")
         raise typer.Exit(ExitStatus.STORE) from None
+    except KeyboardInterrupt:
+        say(f"interrupted: {database.path} has a part of the history; remove it, or name another file next time")
+        raise
 
 
 class Progress:

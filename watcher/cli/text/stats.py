@@ -17,12 +17,14 @@ if TYPE_CHECKING:
 
 STREAK_STYLES: Final = {Outcome.COMPLETED: GOOD, Outcome.FAILED: BAD}
 
+IN_PROGRESS: Final = "aitems-watcher status shows the trainings in progress"
+
 
 def show_stats(report: StatsReport, times: LocalTimes, out: Screen) -> None:
     """Write the table, then the period and its runs."""
     since = times.full(report.since)
     if not report.rows:
-        out.line(f"no run has ended since {since}, nor as long before")
+        out.line(f"no run has ended since {since}, nor in as long a time before; {IN_PROGRESS}")
         return
     out.table(stats_table(report))
     runs = sum(row.runs for row in report.rows)

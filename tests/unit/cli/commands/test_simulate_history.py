@@ -91,6 +91,18 @@ def test_options_that_do_not_go_together_are_refused(
         history_request(days, file, script, {"services": 1})
 
 
+def test_an_interrupted_history_says_that_its_file_is_a_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(_progress: Progress, _counts: HistoryCounts) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Progress, "show", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        write_history(HistoryRequest(file=tmp_path / "year.db", plan=HistoryPlan(days=60, services=1)))
+    assert "year.db has a part of the history; remove it" in capsys.readouterr().err
+
+
 def test_an_existing_file_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "year.db"
     file.write_text("mine")
