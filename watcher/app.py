@@ -302,12 +302,21 @@ def _daemon(  # noqa: PLR0913, PLR0917 - the parts of a daemon, joined once
     notifier = _systemd_notifier(database, pipeline, health_reporter, runtime)
     _set_budgets(metrics, config)
     reloader = Reloader(connections, pipeline, connect, notifier, partial(_count_reload, metrics))
+    workers = pipeline.delivery_workers
+    operations = {
+        **delivery_handlers(database, workers.receivers, runtime.clock, workers.wake_one),
+        **silence_handlers(database, runtime.clock),
+    }
+
+    async def act(command: str, arguments: Mapping[str, object]) -> Mapping[str, object]:
+        return await operations[command](arguments)
+
     return Daemon(
         database,
         pipeline=pipeline,
         reloader=reloader,
         notifier=notifier,
-        health_endpoints=HealthEndpoints(config, lambda: reloader.config, health_reporter, metrics, runtime),
+        health_endpoints=HealthEndpoints(config, lambda: reloader.config, health_reporter, metrics, runtime, act),
         runtime=runtime,
         budgets=budgets,
     )

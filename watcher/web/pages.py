@@ -1,4 +1,4 @@
-"""The pages ``/``, ``/healthz``, ``/readyz`` and ``/metrics``: GET and HEAD only, with a token if one is configured."""
+"""The application of the web listener: health, metrics, the pages and the API, with a token if one is configured."""
 
 from __future__ import annotations
 
@@ -7,18 +7,20 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
+from urllib.parse import quote
 
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from watcher.core.health.readiness import NotReadyReason
 from watcher.core.secret import Secret
 from watcher.web.api.answers import ApiError, problem
+from watcher.web.encoded_paths import EncodedPaths
 
 SECURITY_HEADERS: Final[Mapping[str, str]] = {
     "Cache-Control": "no-store",
@@ -27,21 +29,19 @@ SECURITY_HEADERS: Final[Mapping[str, str]] = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-OPEN_PATHS: Final = frozenset({"/", "/healthz"})
-"""Pages without a token: they show only that the process responds."""
+OPEN_PATHS: Final = frozenset({"/healthz", "/login", "/static/style.css", "/static/live.js", "/static/icon.svg"})
+"""Paths without a token: they show only that the process responds, and the form for the token."""
+FORM_PATHS: Final = frozenset(
+    {"/login", "/signout", "/silences", "/silences/end", "/deliveries/retry", "/deliveries/drop"}
+)
+"""Paths that take a form."""
+FOR_PROGRAMS: Final = ("/api/", "/metrics", "/readyz", "/healthz")
+"""Paths that a browser is not sent to the form for the token from."""
 REFUSALS: Final[Mapping[HTTPStatus, str]] = {
     HTTPStatus.METHOD_NOT_ALLOWED: "the API is read-only: GET and HEAD",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "send no body",
     HTTPStatus.UNAUTHORIZED: "send the token of [web] as Authorization: Bearer",
 }
-INDEX: Final = (
-    "aitems-watcher\n"
-    "/healthz  200 while the process runs\n"
-    "/readyz   200, or 503 with every reason\n"
-    "/metrics  metrics for Prometheus\n"
-    "/api/v1   the same data as JSON; /api/v1/openapi.json describes it\n"
-)
-"""The page ``/``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,8 @@ class Pages:
     readiness: Callable[[], Awaitable[Readiness]]
     metrics: Callable[[], Awaitable[bytes]]
     metrics_type: str
+    is_signed_in: Callable[[Request], bool] = lambda _request: False
+    """Whether a request has the cookie of a session."""
     routes: Sequence[BaseRoute] = ()
     """Further routes, such as those of the API."""
     token: Callable[[], Secret] | None = None
@@ -78,9 +80,6 @@ class Pages:
 
 def build_app(pages: Pages) -> ASGIApp:
     """Return the application that serves the pages."""
-
-    async def index(_request: Request) -> Response:
-        return PlainTextResponse(INDEX)
 
     async def healthz(_request: Request) -> Response:
         return PlainTextResponse("ok\n")
@@ -94,22 +93,24 @@ def build_app(pages: Pages) -> ASGIApp:
         return Response(await pages.metrics(), headers={"Content-Type": pages.metrics_type})
 
     routes = [
-        Route("/", index),
         Route("/healthz", healthz),
         Route("/readyz", readyz),
         Route("/metrics", metrics),
         *pages.routes,
     ]
     trusted = TrustedHostMiddleware(Starlette(routes=routes), pages.hosts, www_redirect=False)
-    return Guard(trusted, pages.token)
+    return EncodedPaths(Guard(trusted, pages.token, pages.is_signed_in))
 
 
 class Guard:
     """Refuses requests with another method, with a body or without the token, before reading anything."""
 
-    def __init__(self, app: ASGIApp, token: Callable[[], Secret] | None) -> None:
+    def __init__(
+        self, app: ASGIApp, token: Callable[[], Secret] | None, is_signed_in: Callable[[Request], bool]
+    ) -> None:
         self._app = app
         self._token = token
+        self._is_signed_in = is_signed_in
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, as the ASGI specification requires."""
@@ -119,21 +120,33 @@ class Guard:
 
     def _refusal(self, request: Request) -> Response | None:
         path = request.url.path
-        if request.method not in {"GET", "HEAD"}:
+        is_form = request.method == "POST" and path in FORM_PATHS
+        if request.method not in {"GET", "HEAD"} and not is_form:
             return _refused(path, HTTPStatus.METHOD_NOT_ALLOWED, {"Allow": "GET, HEAD"})
+        if is_form:
+            # The form itself is checked where it is read: its length, its session and its origin.
+            return None
         if request.headers.get("Content-Length", "0") != "0" or "Transfer-Encoding" in request.headers:
             return _refused(path, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, {})
         if path not in OPEN_PATHS and not self._is_authorized(request):
+            if not path.startswith(FOR_PROGRAMS) and "text/html" in request.headers.get("Accept", ""):
+                return to_login(request)
             return _refused(path, HTTPStatus.UNAUTHORIZED, {"WWW-Authenticate": "Bearer"})
         return None
 
     def _is_authorized(self, request: Request) -> bool:
-        if self._token is None:
+        if self._token is None or self._is_signed_in(request):
             return True
         expected = f"Bearer {self._token().reveal()}"
         given = request.headers.get("Authorization", "")
         # In constant time: the time of a comparison must not reveal the token.
         return hmac.compare_digest(given.encode("latin-1"), expected.encode())
+
+
+def to_login(request: Request) -> Response:
+    """Send a browser without a session to the form, and back to its page after it."""
+    target = f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
+    return RedirectResponse(f"/login?next={quote(target, safe='')}", HTTPStatus.SEE_OTHER)
 
 
 def _refused(path: str, status: HTTPStatus, headers: Mapping[str, str]) -> Response:

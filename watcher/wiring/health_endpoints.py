@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
+Act = Callable[[str, Mapping[str, object]], Awaitable[Mapping[str, object]]]
+"""Runs an operation by its command on the control socket."""
 EVERY_HOST: Final = ("*",)
 LOOPBACK_HOSTS: Final = ("localhost", "127.0.0.1", "::1", "[::1]")
 FRESH_SECONDS: Final = 1.0
@@ -111,14 +113,16 @@ class HealthReporter:
 class HealthEndpoints:
     """The web listener and the heartbeat; changed settings of either take effect at a restart."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - built once, in app.py
         self,
         config: Config,
         active: Callable[[], Config],
         health_reporter: HealthReporter,
         metrics: Metrics,
         runtime: Runtime,
+        act: Act,
     ) -> None:
+        self._act = act
         self._active = active
         """The active configuration; a reload changes it."""
         self._health_reporter = health_reporter
@@ -167,14 +171,22 @@ class HealthEndpoints:
             return None
         # Imported here: without web pages, starlette and uvicorn would only make the process larger.
         from watcher.web.api.routes import api_routes  # noqa: PLC0415 - see above
+        from watcher.web.html.renderer import Renderer  # noqa: PLC0415 - see above
+        from watcher.web.html.routes import Pages as HtmlPages  # noqa: PLC0415 - see above
+        from watcher.web.html.session import Sessions  # noqa: PLC0415 - see above
+        from watcher.web.html.site import Site  # noqa: PLC0415 - see above
         from watcher.web.listener import Listener  # noqa: PLC0415 - see above
         from watcher.web.pages import Pages, build_app  # noqa: PLC0415 - see above
 
+        sources, sessions = self._sources(), Sessions(token)
+        site = Site(sources=sources, sessions=sessions, renderer=Renderer(), act=self._act)
         pages = Pages(
             readiness=self._health_reporter.readiness,
             metrics=self._health_reporter.metrics,
             metrics_type=CONTENT_TYPE,
-            routes=api_routes(self._sources()),
+            is_signed_in=lambda request: sessions.of(request, self._runtime.clock.utc_now()).signed_in,
+            # The pages are last: they answer every path that is left.
+            routes=[*api_routes(sources), *HtmlPages(site).routes()],
             token=token,
             # Without a token, only local names are accepted: a web page may rebind its own name to this machine.
             hosts=EVERY_HOST if token is not None else (*LOOPBACK_HOSTS, settings.address.host),

@@ -54,7 +54,8 @@ from watcher.store.health_stats import read_health_stats
 from watcher.store.outbox import Outbox
 from watcher.store.polls import PollStore
 from watcher.store.retention import Retention
-from watcher.store.runs import history, queries
+from watcher.store.runs import history, latest, queries
+from watcher.store.runs.overdue import open_absences
 from watcher.store.silences import Silences
 from watcher.store.sqlite.connections import writer_engine
 from watcher.store.sqlite.database import Database, open_database
@@ -325,6 +326,11 @@ def read_runs(database: Database) -> None:
         wide, learning = replace(whole, service=None, hpo=None), replace(whole, stage="learning")
         assert all(len(history.past_runs(reading, item, period.before)) == 1 for item in (whole, wide, learning))
         assert queries.runs_of(reading, known.ref, 3) == [known]
+        (of,) = latest.types_with_runs(reading)
+        assert [item.ref for item in latest.latest_results(reading, of, 3)] == [known.ref]
+        assert [item.ref for item in latest.latest_ends(reading, 3)] == [known.ref]
+        assert latest.failures_since(reading, of, "") == 0
+        assert list(open_absences(reading)) is not None
         good = history.last_good(reading, known.ref, period.before)
         assert good is not None
         assert good.version == known.ref.version

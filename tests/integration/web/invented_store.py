@@ -28,6 +28,7 @@ from watcher.store.sqlite.database import Database, open_database
 from watcher.store.url import sqlite_url
 from watcher.web.api.routes import api_routes
 from watcher.web.api.sources import Sources
+from watcher.web.encoded_paths import EncodedPaths
 from watcher.web.store_reader import StoreReader
 
 
@@ -78,11 +79,19 @@ def sources(path: Path, now: datetime | None = None) -> Sources:
 
 def api(path: Path) -> ASGIApp:
     """Return the API on a store, without the listener."""
-    return Starlette(routes=api_routes(sources(path)))
+    return EncodedPaths(Starlette(routes=api_routes(sources(path))))
 
 
-async def ask(app: ASGIApp, target: str, headers: dict[str, str] | None = None, client: str = "127.0.0.1") -> Answer:
-    """Ask an application by GET; ``target`` is a path with its query, already encoded."""
+async def ask(  # noqa: PLR0913 - the parts of a request
+    app: ASGIApp,
+    target: str,
+    headers: dict[str, str] | None = None,
+    client: str = "127.0.0.1",
+    *,
+    method: str = "GET",
+    body: bytes = b"",
+) -> Answer:
+    """Ask an application; ``target`` is a path with its query, already encoded."""
     from urllib.parse import unquote  # noqa: PLC0415 - as a server does
 
     path, _, query = target.partition("?")
@@ -90,7 +99,7 @@ async def ask(app: ASGIApp, target: str, headers: dict[str, str] | None = None, 
         "type": "http",
         "asgi": {"version": "3.0"},
         "http_version": "1.1",
-        "method": "GET",
+        "method": method,
         "scheme": "http",
         "path": unquote(path),
         "raw_path": path.encode(),
@@ -103,7 +112,7 @@ async def ask(app: ASGIApp, target: str, headers: dict[str, str] | None = None, 
     answer = Answer()
 
     async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": b"", "more_body": False}
+        return {"type": "http.request", "body": body, "more_body": False}
 
     async def send(message: Any) -> None:
         if message["type"] == "http.response.start":

@@ -78,13 +78,6 @@ async def test_healthz_shows_that_the_process_responds_and_readyz_whether_it_is_
         assert (status, json.loads(body)) == (503, {"ready": False, "reasons": reasons})
 
 
-async def test_the_first_page_names_the_others() -> None:
-    async with listening(pages(REASON)) as web:
-        status, _, body = await ask(web.port, get("/"))
-        assert status == 200
-        assert all(path in body for path in (b"/healthz", b"/readyz", b"/metrics"))
-
-
 async def test_only_get_and_head_without_a_body_are_answered() -> None:
     async with listening(pages()) as web:
         status, headers, body = await ask(web.port, get("/metrics", method="HEAD"))

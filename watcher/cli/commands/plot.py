@@ -16,15 +16,11 @@ from watcher.cli.store_access import reading
 from watcher.cli.written_file import written_bytes, written_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from datetime import timedelta
 
     from watcher.cli.commands.status import Target
-    from watcher.cli.text.times import LocalTimes
     from watcher.config import Config
     from watcher.core.training.model import ServiceRef, TrainingRef
-    from watcher.core.training.run import EndedRun
-    from watcher.drawing.service_durations import Panel
     from watcher.store.views import Views
 
 END: Final = help_end(
@@ -52,7 +48,6 @@ RUNS: Final = 12
 SVG: Final = ".svg"
 PNG: Final = ".png"
 NO_RESVG: Final = "PNG needs resvg: pip install 'aitems-watcher[png]', or write FILE.svg"
-SEE_STATUS: Final = "aitems-watcher status --all lists what is known"
 LONGER: Final = "name a longer time, e.g. --since 365d, or see aitems-watcher status"
 
 
@@ -103,48 +98,20 @@ def _picture(settings: Config, views: Views, named: Target | None, period: timed
 
 
 def _training_picture(views: Views, ref: TrainingRef) -> str:
-    from watcher.drawing.run_stages import bars_in_progress, bars_of, draw_runs
-    from watcher.operations.errors import OperationRefusedError
-    from watcher.store.runs.queries import runs_of
+    from watcher.reading.pictures import training_picture
 
-    times, snapshot = present_times(wide=True), views.one_training(ref)
-    if snapshot is None:
-        raise OperationRefusedError(f"no training {ref.service} {ref.type} {ref.version} is recorded; {SEE_STATUS}")
-    seen, runs = snapshot.first_seen_at, reversed(runs_of(views.connection, ref, RUNS))
-    rows = [row for run in runs if (row := bars_of(run, _ended_text(run, times), seen)) is not None]
-    if snapshot.run is not None:
-        rows.insert(0, bars_in_progress(snapshot.run, times.now, seen))
-    if not rows:
-        raise OperationRefusedError(f"no stage of a run of {ref.service} {ref.type} {ref.version} is known")
-    return draw_runs(f"{ref.service} {ref.type} {ref.version}", rows)
-
-
-def _ended_text(run: EndedRun, times: LocalTimes) -> str:
-    return f"ended {times.minute(run.ended.middle)}"
+    times = present_times(wide=True)
+    return training_picture(views, ref, RUNS, times.now, times.minute)
 
 
 def _service_picture(views: Views, service: ServiceRef, length: timedelta) -> str:
-    from watcher.drawing.service_durations import draw_durations
     from watcher.operations.errors import OperationRefusedError
-    from watcher.store.runs.queries import Period, runs_of_service
+    from watcher.reading.pictures import service_picture
+    from watcher.store.runs.queries import Period
 
     times = present_times()
     period = Period(since=time_ago(times.now, length, "--since"), before=times.now)
-    runs = list(runs_of_service(views.connection, service, period))
-    if not runs:
+    picture = service_picture(views, service, period, times.zone)
+    if picture is None:
         raise OperationRefusedError(f"no run of {service.service} has ended since {times.full(period.since)}; {LONGER}")
-    first = max(period.since, runs[0].ended.after)
-    return draw_durations(service.service, _panels(runs), first, times.now, times.zone)
-
-
-def _panels(runs: Iterable[EndedRun]) -> list[Panel]:
-    from watcher.drawing.service_durations import Panel
-
-    by_type: dict[str, list[EndedRun]] = {}
-    for run in runs:
-        by_type.setdefault(run.ref.type, []).append(run)
-    panels = []
-    for kind, own in sorted(by_type.items()):
-        known = [past for run in own if (past := run.past_run) is not None]
-        panels.append(Panel(kind, known, len(own) - len(known)))
-    return panels
+    return picture

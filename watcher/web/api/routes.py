@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute, Route
 from watcher.core.delivery.state import State
 from watcher.core.event import Kind
 from watcher.core.routing.silence import to_json
-from watcher.core.training.model import Phase, ServiceRef, TrainingRef
+from watcher.core.training.model import Phase, ServiceRef
 from watcher.operations.errors import OperationRefusedError
 from watcher.reading.events import CursorError, OtherEpochError, read_events
 from watcher.reading.one_training import read_training
@@ -33,6 +33,7 @@ from watcher.web.api.answers import ApiError, answer, problem
 from watcher.web.api.openapi import RUN_CURSOR, document
 from watcher.web.api.parameters import Parameters, refused
 from watcher.web.api.sources import Sources
+from watcher.web.encoded_paths import service_in, training_in
 from watcher.web.rate import RequestRate
 from watcher.web.store_reader import ReadsBusyError
 
@@ -130,7 +131,7 @@ async def _status(sources: Sources, request: Request) -> object:
 
 async def _service(sources: Sources, request: Request) -> object:
     given = Parameters(request)
-    service = ServiceRef(request.path_params["account"], request.path_params["service"])
+    service = service_in(request)
     selection = Selection(only=service, limit=given.limit())
     given.finish()
     daemon = await sources.health()
@@ -173,8 +174,7 @@ def _service_of(given: Parameters) -> ServiceRef | None:
 
 async def _training(sources: Sources, request: Request) -> object:
     Parameters(request).finish()
-    names = request.path_params
-    ref = TrainingRef(names["account"], names["service"], names["type"], names["version"])
+    ref = training_in(request)
     now, config = sources.utc_now(), sources.config()
     return await sources.read(lambda views: read_training(config, views, views.polls(), ref, now=now).as_json())
 

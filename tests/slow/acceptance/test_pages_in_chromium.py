@@ -1,0 +1,250 @@
+"""The pages as a person uses them, in a real Chromium, on a store with weeks of invented history and a real daemon."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Final
+from urllib.error import URLError
+from urllib.request import Request, urlopen
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from tests.acceptance.cli_support import COMMAND, environment, read_until, started
+
+CHROMIUM: Final = shutil.which("chromium")
+TOKEN: Final = "sesame-of-the-test"
+# Chromium asks Google's hosts for updates otherwise, which a test must not do.
+FLAGS: Final = (
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync"),
+)
+CONFIG: Final = """
+[state]
+url = "sqlite:///history.db"
+[web]
+listen = "127.0.0.1:{port}"
+token = {{ env = "WEB_TOKEN" }}
+[account.main]
+access_key = {{ env = "NCP_ACCESS_KEY" }}
+secret_key = {{ env = "NCP_SECRET_KEY" }}
+base_url = "{base_url}"
+requests_per_second = 50
+[[watch]]
+service = "*"
+interval = "500ms"
+idle_interval = "500ms"
+labels = {{ team = "search" }}
+[receiver.console]
+kind = "log"
+[receiver.away]
+kind = "webhook"
+url = "http://127.0.0.1:1/hook"
+"""
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium: apt-get install chromium")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A daemon with its pages, and the control endpoint of the simulated AiTEMS."""
+
+    url: str
+    control: str
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    folder, api, web = tmp_path_factory.mktemp("pages"), _free_port(), _free_port()
+    keys = {"NCP_ACCESS_KEY": "a-key", "NCP_SECRET_KEY": "a-secret", "WEB_TOKEN": TOKEN}
+    with ExitStack() as stack:
+        simulator = stack.enter_context(
+            started(
+                *(
+                    "simulate",
+                    "--history",
+                    "20",
+                    "--services",
+                    "8",
+                    "--seed",
+                    "5",
+                    "--into",
+                    str(folder / "history.db"),
+                ),
+                *("--serve", "--port", str(api), "--access-key", "a-key", "--secret-key", "a-secret"),
+            )
+        )
+        read_until(simulator, "aitems-watcher run")
+        config = folder / "config.toml"
+        config.write_text(CONFIG.format(port=web, base_url=f"http://127.0.0.1:{api}/api/v1"))
+        log = stack.enter_context((folder / "log").open("w"))
+        daemon = stack.enter_context(
+            subprocess.Popen(  # noqa: S603 - our own command
+                [*COMMAND, "run", "--config", str(config)], stdout=log, stderr=log, env=environment(keys)
+            )
+        )
+        stack.callback(daemon.terminate)
+        _wait_for(f"http://127.0.0.1:{web}/healthz")
+        yield Place(f"http://127.0.0.1:{web}", f"http://127.0.0.1:{api}")
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
+
+
+def _put(target: str, status: str) -> None:
+    """Set a training of the simulated AiTEMS."""
+    body, headers = json.dumps({"status": status}).encode(), {"Content-Type": "application/json"}
+    urlopen(Request(target, data=body, method="PUT", headers=headers)).close()  # noqa: S310 - our own server
+
+
+def _wait_for(url: str) -> None:
+    for _ in range(300):
+        try:
+            urlopen(url).close()  # noqa: S310 - our own daemon
+        except URLError:
+            time.sleep(0.1)
+        else:
+            return
+    raise AssertionError(f"{url} does not answer")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        yield found
+        found.close()
+
+
+@dataclass(slots=True)
+class Visit:
+    """A person in front of the pages."""
+
+    page: Page
+    errors: list[str]
+    place: Place
+
+    def go(self, path: str) -> Page:
+        self.page.goto(self.place.url + path)
+        return self.page
+
+    def sign_in(self, path: str = "/") -> None:
+        self.go(path)
+        self.page.fill("input[name=token]", TOKEN)
+        self.page.fill("input[name=name]", "kim")
+        self.page.click("main button")
+
+
+def visit(context: BrowserContext, place: Place) -> Visit:
+    page, errors = context.new_page(), list[str]()
+    page.on("console", lambda message: errors.append(message.text) if message.type in {"error", "warning"} else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    return Visit(page, errors, place)
+
+
+@pytest.fixture
+def person(browser: Browser, place: Place) -> Iterator[Visit]:
+    with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
+        yield visit(context, place)
+
+
+def every_page(person: Visit) -> dict[str, str]:
+    """Return the path of each kind of page."""
+    page = person.go("/")
+    service = page.locator(".svc a").first.get_attribute("href")
+    training = page.locator(".ends a").first.get_attribute("href")
+    assert service is not None
+    assert training is not None
+    return {
+        "overview": "/",
+        "service": service,
+        "training": training,
+        "deliveries": "/deliveries",
+        "silences": "/silences",
+    }
+
+
+def test_each_page_is_accessible_and_without_an_error_in_both_schemes_and_on_a_phone(
+    browser: Browser, place: Place, person: Visit
+) -> None:
+    person.sign_in()
+    paths = every_page(person)
+    state = person.page.context.storage_state()
+    for scheme, width in (("light", 1280), ("dark", 1280), ("dark", 360)):
+        size = {"width": width, "height": 800}
+        with browser.new_context(color_scheme=scheme, viewport=size, storage_state=state) as context:  # type: ignore[arg-type]  # literals
+            other = visit(context, place)
+            for name, path in paths.items():
+                page = other.go(path)
+                found = Axe().run(page).response["violations"]
+                assert [(name, scheme, width, item["id"]) for item in found] == []
+                assert page.evaluate("document.documentElement.scrollWidth") == width, (name, "scrolls sideways")
+            assert other.errors == []
+
+
+def test_a_wrong_token_is_refused_and_the_right_one_leads_back(person: Visit) -> None:
+    page = person.go("/silences")
+    assert page.url.endswith("/login?next=%2Fsilences")
+    page.fill("input[name=token]", "wrong")
+    page.click("main button")
+    assert "This is not the token." in page.inner_text("main")
+    page.fill("input[name=token]", TOKEN)
+    page.click("main button")
+    assert page.url.endswith("/silences")
+    page.click("text=Sign out")
+    page.goto(person.place.url + "/deliveries")
+    assert "/login" in page.url
+
+
+def test_a_silence_is_made_and_ended_on_the_page(person: Visit) -> None:
+    person.sign_in("/silences")
+    page = person.page
+    page.fill("input[name=match]", "type=pop kind=failed")
+    page.fill("input[name=reason]", "<b>load</b> test")
+    page.click("text=Add silence >> visible=true")
+    assert "<b>load</b> test" in page.inner_text("#live-silences-1")
+    page.click("text=End now")
+    assert "No silence is active." in page.inner_text("#live-silences-1")
+    assert "kim" in page.inner_text("#live-silences-2")
+    assert person.errors == []
+
+
+def test_a_form_of_another_site_is_refused(person: Visit) -> None:
+    person.sign_in("/silences")
+    form: dict[str, str | float | bool] = {
+        "csrf": "forged",
+        "match": "kind=*",
+        "length": "1h",
+        "reason": "r",
+        "author": "a",
+    }
+    assert person.page.context.request.post(f"{person.place.url}/silences", form=form).status == 403
+
+
+def test_an_alert_arrives_live_and_a_delivery_is_dropped(person: Visit) -> None:
+    person.sign_in()
+    paths = every_page(person)
+    page = person.go("/")
+    service = paths["service"].rsplit("/", 1)[1]
+    target = f"{person.place.control}/_control/services/{service}/trains/pop/versions/broken00001"
+    _put(target, "learning")
+    page.locator("#live-progress", has_text="learning").first.wait_for()
+    _put(target, "learningFailed")
+    page.locator("#live-problems", has_text="learningFailed").wait_for()
+    assert page.url == f"{person.place.url}/", "the page was left"
+    person.go("/deliveries")
+    page.locator("#live-list-1 a", has_text="Drop").first.click()
+    page.click("main button")
+    assert page.url.endswith("/deliveries")
+    assert person.errors == []

@@ -1,0 +1,66 @@
+"""Signing in: a cookie that only this token signs, for a limited time."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from starlette.requests import Request
+from starlette.responses import Response
+
+from watcher.core.secret import Secret
+from watcher.web.html.acting import local_path
+from watcher.web.html.session import LASTS, Sessions
+
+NOW = datetime(2026, 11, 29, tzinfo=UTC)
+
+
+def request(cookie: str = "") -> Request:
+    headers = [(b"cookie", cookie.encode())] if cookie else []
+    return Request({"type": "http", "headers": headers, "scheme": "http", "path": "/", "server": ("localhost", 80)})
+
+
+def cookie_of(sessions: Sessions, name: str = "kim ~.김") -> str:
+    response = Response()
+    sessions.start(response, request(), name, NOW)
+    return response.headers["set-cookie"].partition(";")[0]
+
+
+def test_a_cookie_signs_in_until_its_time_is_over() -> None:
+    sessions = Sessions(lambda: Secret("sesame"))
+    cookie = cookie_of(sessions)
+    session = sessions.of(request(cookie), NOW + LASTS - timedelta(seconds=1))
+    assert (session.signed_in, session.name) == (True, "kim ~.김")
+    assert not sessions.of(request(cookie), NOW + LASTS + timedelta(seconds=1)).signed_in
+
+
+@pytest.mark.parametrize("place", [16, -1])
+def test_a_changed_cookie_is_none(place: int) -> None:
+    sessions = Sessions(lambda: Secret("sesame"))
+    cookie = cookie_of(sessions)
+    other = "0" if cookie[place] != "0" else "1"
+    changed = cookie[:place] + other + (cookie[place + 1 :] if place != -1 else "")
+    assert not sessions.of(request(changed), NOW).signed_in
+
+
+def test_another_token_ends_every_session_and_no_token_has_none() -> None:
+    cookie = cookie_of(Sessions(lambda: Secret("sesame")))
+    assert not Sessions(lambda: Secret("other")).of(request(cookie), NOW).signed_in
+    assert not Sessions(None).of(request(cookie), NOW).can_sign_in
+    assert not Sessions(None).is_token("")
+
+
+def test_the_cookie_is_hidden_from_scripts_and_from_other_sites() -> None:
+    response = Response()
+    Sessions(lambda: Secret("sesame")).start(response, request(), "", NOW)
+    flags = response.headers["set-cookie"].lower()
+    assert all(flag in flags for flag in ("httponly", "samesite=strict", "path=/"))
+
+
+@pytest.mark.parametrize("text", ["//evil.example", "/\\evil.example", "https://evil.example/", "evil", "/a\nb", ""])
+def test_signing_in_leads_to_no_other_site(text: str) -> None:
+    assert local_path(text) == "/"
+
+
+def test_signing_in_leads_back_to_the_page() -> None:
+    assert local_path("/service/main/x?label=a%3Db") == "/service/main/x?label=a%3Db"

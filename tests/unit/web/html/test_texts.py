@@ -1,0 +1,45 @@
+"""The texts of the pages: each key that a page uses exists, and each that exists is used."""
+
+from __future__ import annotations
+
+import re
+
+from markupsafe import Markup
+
+from tests.support.paths import ROOT
+from watcher.web.html.english import ENGLISH
+from watcher.web.html.texts import Texts
+
+FOLDER = ROOT / "watcher" / "web" / "html"
+TEMPLATES = "".join(path.read_text() for path in sorted((FOLDER / "templates").glob("*.html")))
+CODE = "".join(path.read_text() for path in sorted(FOLDER.glob("*.py")) if path.name != "english.py")
+BY_KIND = {"kind-failed", "kind-stuck", "kind-overdue"}
+
+
+def used() -> set[str]:
+    found = set(re.findall(r't\("([\w-]+)"[,)]', TEMPLATES)) | BY_KIND
+    return found | {key for key in ENGLISH if f'"{key}"' in CODE}
+
+
+def test_each_text_of_a_page_is_in_the_catalogue() -> None:
+    assert used() - ENGLISH.keys() == set()
+
+
+def test_each_text_of_the_catalogue_is_shown_somewhere() -> None:
+    assert ENGLISH.keys() - used() == set()
+
+
+def test_no_template_writes_an_english_sentence_itself() -> None:
+    bare = re.sub(r"\{\{.*?\}\}|\{%.*?%\}|<[^>]*>", "\n", TEMPLATES, flags=re.DOTALL)
+    words = {line.strip() for line in bare.splitlines() if re.search(r"[A-Za-z]{4}", line)}
+    assert words <= {"aitems-watcher", "AiTEMS", "· aitems-watcher", "/service/", "/training/"}
+
+
+def test_values_are_escaped_unless_they_are_markup_of_ours() -> None:
+    texts = Texts({"a": "<{x}> & {y}"})
+    assert texts("a", x="<b>", y=Markup("<i>y</i>")) == "&lt;&lt;b&gt;&gt; &amp; <i>y</i>"
+
+
+def test_one_and_several_have_their_own_form() -> None:
+    texts = Texts({"a": "{n} run|{n} runs"})
+    assert [str(texts("a", n=number)) for number in (0, 1, 2)] == ["0 runs", "1 run", "2 runs"]

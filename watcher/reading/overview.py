@@ -1,0 +1,166 @@
+"""Read the overview: the status, the latest results of each service and type, and the receivers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from types import MappingProxyType
+from typing import Final
+
+from watcher.config import Config
+from watcher.core.delivery.state import NEEDS_OPERATOR, OPEN_STATES, State
+from watcher.core.health.problems import DaemonHealth
+from watcher.core.timestamps import to_text
+from watcher.core.training.model import ServiceRef, TrainingRef
+from watcher.core.training.past_runs import Outcome
+from watcher.core.training.retraining import Retraining
+from watcher.reading.status import StorePlace, read_status
+from watcher.reading.trainings import planned
+from watcher.reports.overview import (
+    OpenKind,
+    OpenProblem,
+    Overview,
+    ReceiverRow,
+    ServiceRow,
+    TypeResults,
+    failed_problem,
+    stuck_problem,
+)
+from watcher.reports.status import KnownTraining, StatusReport
+from watcher.reports.trainings import Selection, service_names
+from watcher.store.runs.latest import TypeRef, failures_since, latest_ends, latest_results, types_with_runs
+from watcher.store.runs.overdue import open_absences
+from watcher.store.views import Views
+
+MOST_IN_PROGRESS: Final = 200
+RESULTS: Final = 10
+"""Results of a type that a row shows."""
+ENDS: Final = 8
+ROWS: Final = 24
+"""Services whose results are read: as many rows as the page shows."""
+_RANKS: Final = MappingProxyType({kind: rank for rank, kind in enumerate(OpenKind)})
+
+
+def read_overview(config: Config, views: Views, daemon: DaemonHealth, place: StorePlace, now: datetime) -> Overview:
+    """Read everything that the overview shows.
+
+    Args:
+        config: the active configuration.
+        views: the store.
+        daemon: the daemon's answer about itself.
+        place: the file of the store.
+        now: the present, UTC.
+    """
+    selection = Selection(in_progress=True, limit=MOST_IN_PROGRESS)
+    status = read_status(config, views, views.polls(), daemon, selection, place=place, now=now)
+    watched = {polled.poll.service for polled in status.polls if not polled.poll.discovers}
+    types = [of for of in types_with_runs(views.connection) if of.service_ref in watched]
+    problems = sorted(_problems(views, status, types), key=lambda item: (_RANKS[item.kind], item.since))
+    names = _names(config)
+    return Overview(
+        status=status,
+        names=names,
+        problems=problems,
+        services=_services(views, status, (types, problems), names),
+        receivers=list(_receivers(config, status)),
+        ends=latest_ends(views.connection, ENDS),
+        silences=status.silences,
+    )
+
+
+def _problems(views: Views, status: StatusReport, types: Sequence[TypeRef]) -> Iterator[OpenProblem]:
+    yield from (found for of in types if (found := _failed(views, of)) is not None)
+    yield from (stuck for training in status.trainings if (stuck := stuck_problem(training)) is not None)
+    watched = {polled.poll.service for polled in status.polls}
+    for item in open_absences(views.connection):
+        if item.ref.service_ref in watched:
+            yield from _absent(item)
+
+
+def _absent(item: Retraining) -> Iterator[OpenProblem]:
+    for missing in sorted(item.reported):
+        yield OpenProblem(
+            kind=OpenKind.OVERDUE,
+            of=TypeRef(item.ref.account, item.ref.service, item.ref.type),
+            version=None,
+            status=missing.value,
+            since=item.since if item.last_start is None else item.last_start.before,
+            missing=missing,
+        )
+
+
+def _failed(views: Views, of: TypeRef) -> OpenProblem | None:
+    latest = latest_results(views.connection, of, 1)
+    if not latest or latest[0].outcome is not Outcome.FAILED:
+        return None
+    results = latest_results(views.connection, of, RESULTS)
+    good = next((item for item in reversed(results) if item.outcome is Outcome.COMPLETED), None)
+    since = "" if good is None else to_text(good.ended.before)
+    return failed_problem(of, results, failures_since(views.connection, of, since))
+
+
+def _services(
+    views: Views,
+    status: StatusReport,
+    known: tuple[Sequence[TypeRef], Sequence[OpenProblem]],
+    names: Mapping[ServiceRef, str],
+) -> list[ServiceRow]:
+    by_type = {item.of: item for item in reversed(known[1])}
+    busy = _in_progress(status)
+    types: dict[ServiceRef, set[TypeRef]] = {
+        polled.poll.service: set() for polled in status.polls if not polled.poll.discovers
+    }
+    for of in (*known[0], *busy, *by_type):
+        types.setdefault(of.service_ref, set()).add(of)
+
+    def place(service: ServiceRef) -> tuple[bool, bool, str]:
+        own = types[service]
+        return not own & by_type.keys(), not own & busy.keys(), names.get(service) or service.service
+
+    labels = {polled.poll.service: polled.poll.naming.labels for polled in status.polls}
+    return [
+        ServiceRow(
+            service=service,
+            name=names.get(service),
+            labels=labels.get(service, {}),
+            types=[
+                TypeResults(
+                    of=of,
+                    results=latest_results(views.connection, of, RESULTS) if number < ROWS else (),
+                    in_progress=busy.get(of),
+                    problem=by_type.get(of),
+                )
+                for of in sorted(types[service])
+            ],
+        )
+        for number, service in enumerate(sorted(types, key=place))
+    ]
+
+
+def _in_progress(status: StatusReport) -> dict[TypeRef, KnownTraining]:
+    found = (item for item in status.trainings if item.snapshot.run is not None)
+    return {_type_of(item.snapshot.ref): item for item in found}
+
+
+def _type_of(ref: TrainingRef) -> TypeRef:
+    return TypeRef(ref.account, ref.service, ref.type)
+
+
+def _receivers(config: Config, status: StatusReport) -> Iterator[ReceiverRow]:
+    failing = {item.name: item for item in status.failing_receivers}
+    for name, settings in sorted(config.receivers.items()):
+        queues = [item for item in status.queues if item.receiver == name]
+        waiting = [item for item in queues if item.state in OPEN_STATES]
+        yield ReceiverRow(
+            name=name,
+            kind=settings.kind,
+            failing=failing.get(name),
+            waiting=sum(item.count for item in waiting),
+            dead=sum(item.count for item in queues if item.state in NEEDS_OPERATOR),
+            delivered=sum(item.count for item in queues if item.state is State.DELIVERED),
+            oldest_waiting=min((item.oldest for item in waiting), default=None),
+        )
+
+
+def _names(config: Config) -> dict[ServiceRef, str]:
+    return {service: min(found) for service, found in service_names(planned(config)).items() if found}

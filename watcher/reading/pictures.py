@@ -1,0 +1,57 @@
+"""Draw the runs of a training, and the durations of a service, from the store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime, tzinfo
+
+from watcher.core.training.model import ServiceRef, TrainingRef
+from watcher.core.training.run import EndedRun
+from watcher.drawing.run_stages import bars_in_progress, bars_of, draw_runs
+from watcher.drawing.service_durations import Panel, draw_durations
+from watcher.operations.errors import OperationRefusedError
+from watcher.store.runs.queries import Period, runs_of, runs_of_service
+from watcher.store.views import Views
+
+
+def training_picture(
+    views: Views, ref: TrainingRef, limit: int, now: datetime, written: Callable[[datetime], str]
+) -> str:
+    """Draw the latest runs of a training; ``written`` writes the time of an end.
+
+    Raises:
+        OperationRefusedError: the training, or every stage of its runs, is not known.
+    """
+    snapshot = views.one_training(ref)
+    if snapshot is None:
+        raise OperationRefusedError(
+            f"no training {ref.service} {ref.type} {ref.version} is recorded; "
+            "aitems-watcher status --all lists what is known"
+        )
+    seen, runs = snapshot.first_seen_at, reversed(runs_of(views.connection, ref, limit))
+    rows = [row for run in runs if (row := bars_of(run, f"ended {written(run.ended.middle)}", seen)) is not None]
+    if snapshot.run is not None:
+        rows.insert(0, bars_in_progress(snapshot.run, now, seen))
+    if not rows:
+        raise OperationRefusedError(f"no stage of a run of {ref.service} {ref.type} {ref.version} is known")
+    return draw_runs(f"{ref.service} {ref.type} {ref.version}", rows)
+
+
+def service_picture(views: Views, service: ServiceRef, period: Period, zone: tzinfo | None) -> str | None:
+    """Draw the durations of a service in a period up to the present; ``None`` where no run has ended in it."""
+    runs = list(runs_of_service(views.connection, service, period))
+    if not runs:
+        return None
+    first = max(period.since, runs[0].ended.after)
+    return draw_durations(service.service, _panels(runs), first, period.before, zone)
+
+
+def _panels(runs: Iterable[EndedRun]) -> list[Panel]:
+    by_type: dict[str, list[EndedRun]] = {}
+    for run in runs:
+        by_type.setdefault(run.ref.type, []).append(run)
+    panels = []
+    for kind, own in sorted(by_type.items()):
+        known = [past for run in own if (past := run.past_run) is not None]
+        panels.append(Panel(kind, known, len(own) - len(known)))
+    return panels

@@ -1,0 +1,128 @@
+"""Read the latest results of each service and type, and the latest ends of all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Connection, Select, bindparam, func, select
+
+from watcher.core.timestamps import from_text
+from watcher.core.training.current_run import Bounds
+from watcher.core.training.model import ServiceRef, TrainingRef
+from watcher.core.training.past_runs import Outcome
+from watcher.store import schema
+
+_run = schema.run.c
+_PLACE: Final = (_run.account, _run.service, _run.type)
+_DECIDING: Final = (Outcome.COMPLETED, Outcome.FAILED)
+"""A run that was stopped says nothing about the next one."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class TypeRef:
+    """One type of one service."""
+
+    account: str
+    service: str
+    type: str
+
+    @property
+    def service_ref(self) -> ServiceRef:
+        """Its service."""
+        return ServiceRef(self.account, self.service)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResult:
+    """The end of one run."""
+
+    ref: TrainingRef
+    outcome: Outcome
+    status: str
+    ended: Bounds
+    seconds: float | None
+    """``None`` where its start is not known."""
+
+
+def types_with_runs(connection: Connection) -> Iterator[TypeRef]:
+    """Yield each service and type that has runs, in order; one search of an index for each."""
+    place = {"account": "", "service": "", "type": ""}
+    while (found := _next_type(connection, place)) is not None:
+        yield found
+        place = {"account": found.account, "service": found.service, "type": found.type}
+
+
+def latest_results(connection: Connection, of: TypeRef, limit: int) -> list[RunResult]:
+    """Return the latest runs of a service and type that completed or failed, the newest last."""
+    keys = {"account": of.account, "service": of.service, "type": of.type, "limit": limit}
+    rows = [
+        row for outcome in _DECIDING for row in connection.execute(_LATEST, {**keys, "outcome": outcome.value}).all()
+    ]
+    rows.sort(key=lambda row: row.ended_before)
+    return [_result(row) for row in rows[-limit:]]
+
+
+def failures_since(connection: Connection, of: TypeRef, completed_at: str) -> int:
+    """Return how many runs of a service and type failed after a time, in its text form."""
+    keys = {"account": of.account, "service": of.service, "type": of.type, "since": completed_at}
+    return connection.execute(_FAILURES, keys).scalar_one()
+
+
+def latest_ends(connection: Connection, limit: int) -> list[RunResult]:
+    """Return the latest runs of all services that have ended, the newest first."""
+    return [_result(row) for row in connection.execute(_ENDS, {"limit": limit})]
+
+
+def _next_type(connection: Connection, place: dict[str, str]) -> TypeRef | None:
+    # Three searches: one with the whole place would read all runs of an account.
+    for query in _NEXT:
+        row = connection.execute(query, place).first()
+        if row is not None:
+            return TypeRef(row.account, row.service, row.type)
+    return None
+
+
+def _next_queries() -> Iterable[Select[Any]]:
+    account, service = _run.account == bindparam("account"), _run.service == bindparam("service")
+    conditions = (
+        (account, service, _run.type > bindparam("type")),
+        (account, _run.service > bindparam("service")),
+        (_run.account > bindparam("account"),),
+    )
+    return [select(*_PLACE).where(*condition).order_by(*_PLACE).limit(1) for condition in conditions]
+
+
+def _result(row: Any) -> RunResult:  # noqa: ANN401 - a row of any statement of this module
+    return RunResult(
+        ref=TrainingRef(row.account, row.service, row.type, row.version),
+        outcome=Outcome(row.outcome),
+        status=row.status,
+        ended=Bounds(after=from_text(row.ended_after), before=from_text(row.ended_before)),
+        seconds=row.seconds,
+    )
+
+
+_COLUMNS: Final = (
+    *(_run.account, _run.service, _run.type, _run.version),
+    *(_run.outcome, _run.status, _run.ended_after, _run.ended_before, _run.seconds),
+)
+_OWN: Final = (
+    _run.account == bindparam("account"),
+    _run.service == bindparam("service"),
+    _run.type == bindparam("type"),
+)
+_NEXT: Final = tuple(_next_queries())
+_LATEST: Final = (
+    select(*_COLUMNS)
+    .where(*_OWN, _run.outcome == bindparam("outcome"))
+    .order_by(_run.ended_before.desc())
+    .limit(bindparam("limit"))
+)
+_ENDS: Final = select(*_COLUMNS).order_by(_run.ended_before.desc()).limit(bindparam("limit"))
+_FAILURES: Final = (
+    select(func.count())
+    .select_from(schema.run)
+    .where(*_OWN, _run.outcome == Outcome.FAILED.value, _run.ended_before > bindparam("since"))
+)

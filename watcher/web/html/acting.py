@@ -1,0 +1,177 @@
+"""The forms that change something: sign in and out, add or end a silence, retry or drop a delivery."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Final
+from urllib.parse import parse_qsl, urlsplit
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from watcher.config.models.matchers import MatcherError, matcher, silenced
+from watcher.control.protocol import ControlError
+from watcher.core.duration import parse_duration
+from watcher.core.routing.matcher import patterns_of
+from watcher.operations.deliveries import DROP, RETRY
+from watcher.operations.silences import ADD, END
+from watcher.web.html.session import Session
+from watcher.web.html.site import Site
+from watcher.web.rate import RequestRate
+
+log = structlog.get_logger()
+
+BODY_MAX: Final = 16_384
+FIELDS_MAX: Final = 20
+LOGINS_PER_SECOND: Final = 0.1
+LOGINS_AT_ONCE: Final = 5.0
+
+
+class RefusedError(Exception):
+    """A form that is not accepted; the text says why."""
+
+    def __init__(self, status: HTTPStatus, problem: str) -> None:
+        super().__init__(problem)
+        self.status = status
+
+
+class Actions:
+    """Handles the forms of the pages."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._logins = RequestRate(LOGINS_PER_SECOND, LOGINS_AT_ONCE)
+
+    async def login(self, request: Request) -> Response:
+        """Sign in with the token, or show the form again."""
+        site, now = self._site, self._site.sources.utc_now()
+        form = await form_of(request)
+        target = local_path(form.get("next", ""))
+        client = "" if request.client is None else request.client.host
+        wait = self._logins.wait_seconds(client, site.sources.monotonic())
+        if wait or not site.sessions.is_token(form.get("token", "")):
+            log.warning("web.sign_in_refused", client=client, too_often=bool(wait))
+            status = HTTPStatus.TOO_MANY_REQUESTS if wait else HTTPStatus.FORBIDDEN
+            problem = site.renderer.texts("wrong-token")
+            return site.page(request, "login.html", now, status, problem=problem, next=target)
+        answer = RedirectResponse(target, HTTPStatus.SEE_OTHER)
+        site.sessions.start(answer, request, form.get("name", ""), now)
+        log.info("web.signed_in", client=client)
+        return answer
+
+    async def logout(self, request: Request) -> Response:
+        """Sign out."""
+        self._session(request, await form_of(request))
+        answer = RedirectResponse("/", HTTPStatus.SEE_OTHER)
+        self._site.sessions.end(answer)
+        return answer
+
+    async def add_silence(self, request: Request) -> Response:
+        """Add a silence.
+
+        Raises:
+            RefusedError: a field cannot be used.
+        """
+        form = await form_of(request)
+        self._session(request, form)
+        config = self._site.sources.config()
+        ids = {watch.name: watch.service for watch in config.watches if watch.name}
+        author, reason = form.get("author", "").strip(), form.get("reason", "").strip()
+        try:
+            match = silenced(matcher(form.get("match", "").split(), config.accounts, ids))
+            seconds = parse_duration(form.get("length", "").strip()).total_seconds()
+        except (MatcherError, ValueError) as error:
+            raise RefusedError(HTTPStatus.BAD_REQUEST, str(error)) from error
+        if not author or not reason:
+            raise RefusedError(HTTPStatus.BAD_REQUEST, "a silence needs a reason and your name")
+        await self._act(ADD, {"match": patterns_of(match), "seconds": seconds, "why": reason, "by": author})
+        return RedirectResponse("/silences", HTTPStatus.SEE_OTHER)
+
+    async def end_silence(self, request: Request) -> Response:
+        """End a silence."""
+        form = await form_of(request)
+        session = self._session(request, form)
+        await self._act(END, {"id": form.get("id", ""), "by": author_of(session)})
+        return RedirectResponse("/silences", HTTPStatus.SEE_OTHER)
+
+    async def retry(self, request: Request) -> Response:
+        """Send a delivery again."""
+        form = await form_of(request)
+        self._session(request, form)
+        await self._act(RETRY, {"ids": [form.get("id", "")]})
+        return RedirectResponse("/deliveries", HTTPStatus.SEE_OTHER)
+
+    async def drop(self, request: Request) -> Response:
+        """Drop a delivery."""
+        form = await form_of(request)
+        session = self._session(request, form)
+        await self._act(DROP, {"ids": [form.get("id", "")], "by": author_of(session)})
+        return RedirectResponse("/deliveries", HTTPStatus.SEE_OTHER)
+
+    async def _act(self, command: str, arguments: Mapping[str, object]) -> None:
+        try:
+            await self._site.act(command, arguments)
+        except ControlError as error:
+            raise RefusedError(HTTPStatus.CONFLICT, str(error)) from error
+
+    def _session(self, request: Request, form: Mapping[str, str]) -> Session:
+        """Return the session of a form that its own page has sent.
+
+        Raises:
+            RefusedError: nobody is signed in, or another page has sent the form.
+        """
+        session = self._site.session(request)
+        if not session.signed_in:
+            raise RefusedError(HTTPStatus.FORBIDDEN, "sign in first: the session is over, or was never there")
+        if not hmac.compare_digest(form.get("csrf", "").encode(), session.csrf.encode()):
+            raise RefusedError(HTTPStatus.FORBIDDEN, "this form is not of this session; reload its page")
+        return session
+
+
+def author_of(session: Session) -> str:
+    """Return the name that the history shows for an act of a session."""
+    return session.name or "web"
+
+
+async def form_of(request: Request) -> dict[str, str]:
+    """Read the fields of a form.
+
+    Raises:
+        RefusedError: it is too long, is no form, or comes from another site.
+    """
+    require_same_origin(request)
+    if request.headers.get("Content-Type", "").partition(";")[0].strip() != "application/x-www-form-urlencoded":
+        raise RefusedError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send the form as application/x-www-form-urlencoded")
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > BODY_MAX:
+            raise RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the form is too long")
+    try:
+        text = body.decode("ascii")
+        return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=FIELDS_MAX, errors="strict"))
+    except ValueError as error:
+        raise RefusedError(HTTPStatus.BAD_REQUEST, "this is no form") from error
+
+
+def require_same_origin(request: Request) -> None:
+    """Refuse a form that another site has sent, as far as the browser says so.
+
+    Raises:
+        RefusedError: it has.
+    """
+    site = request.headers.get("Sec-Fetch-Site", "same-origin")
+    origin = request.headers.get("Origin")
+    host = request.headers.get("Host", "")
+    if site not in {"same-origin", "none"} or (origin is not None and urlsplit(origin).netloc != host):
+        raise RefusedError(HTTPStatus.FORBIDDEN, "another site has sent this form")
+
+
+def local_path(text: str) -> str:
+    """Return a path of this site; any other text becomes the overview."""
+    parts = urlsplit(text)
+    is_local = text.startswith("/") and not text.startswith(("//", "/\\")) and not parts.netloc and text.isprintable()
+    return text if is_local else "/"

@@ -1,0 +1,85 @@
+"""The live parts of a page as server-sent events: a part is sent when its text has changed."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from hashlib import sha256
+from http import HTTPStatus
+from typing import Final
+
+from starlette.responses import Response, StreamingResponse
+
+EVERY_SECONDS: Final = 5.0
+"""Ages on a page are at most so old."""
+STREAMS_MAX: Final = 24
+"""Streams at a time; a page without one still has its button to reload."""
+LONGEST_SECONDS: Final = 600.0
+"""A stream ends then, and the browser opens it again: none outlives a session or a reader that is gone."""
+_START: Final = re.compile(r'<([a-z]+)\b[^>]*? id="(live-[\w-]+)"')
+
+
+class LiveStreams:
+    """The open streams; they share the pages that were rendered."""
+
+    def __init__(self, every_seconds: float = EVERY_SECONDS) -> None:
+        self._every_seconds = every_seconds
+        self._open = 0
+
+    def response(self, render: Callable[[], Awaitable[str]]) -> Response:
+        """Return a stream of the parts of a page that change; 503 where too many are open."""
+        if self._open >= STREAMS_MAX:
+            return Response(status_code=HTTPStatus.SERVICE_UNAVAILABLE, headers={"Retry-After": "30"})
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        return StreamingResponse(self._events(render), media_type="text/event-stream", headers=headers)
+
+    async def _events(self, render: Callable[[], Awaitable[str]]) -> AsyncIterator[str]:
+        self._open += 1
+        try:
+            async with asyncio.timeout(LONGEST_SECONDS):
+                known = hashes_of(parts_of(await render()))
+                yield "retry: 5000\n\n"
+                while True:
+                    await asyncio.sleep(self._every_seconds)
+                    parts = parts_of(await render())
+                    found = hashes_of(parts)
+                    if found.keys() != known.keys():
+                        yield event("whole", "")
+                        return
+                    for name in (name for name in parts if found[name] != known[name]):
+                        yield event("part", parts[name])
+                    known = found
+                    # A comment keeps proxies from closing a stream that has nothing to say.
+                    yield ": \n\n"
+        except TimeoutError:
+            return
+        finally:
+            self._open -= 1
+
+
+def parts_of(html: str) -> dict[str, str]:
+    """Return the elements of a page whose id begins with ``live-``, by id; they are of our own templates."""
+    found = {}
+    for start in _START.finditer(html):
+        tag = start[1]
+        if start[2] == "live-status":
+            continue
+        depth = 0
+        for edge in re.compile(rf"<(/?){tag}\b").finditer(html, start.start()):
+            depth += -1 if edge[1] else 1
+            if depth == 0:
+                found[start[2]] = html[start.start() : html.index(">", edge.start()) + 1]
+                break
+    return found
+
+
+def hashes_of(parts: Mapping[str, str]) -> dict[str, bytes]:
+    """Return a digest of each part."""
+    return {name: sha256(text.encode("utf-8", "surrogatepass")).digest() for name, text in parts.items()}
+
+
+def event(kind: str, data: str) -> str:
+    """Write one event of a stream (HTML Living Standard, 9.2)."""
+    lines = "".join(f"data: {line}\n" for line in data.splitlines() or [""])
+    return f"event: {kind}\n{lines}\n"

@@ -1,0 +1,142 @@
+"""The overview: the verdict, open problems, what is in progress, services, receivers and the latest ends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from markupsafe import Markup
+
+from watcher.core.incidents.model import Incident
+from watcher.core.messages.advice import advice
+from watcher.core.messages.reasons import reason_text
+from watcher.core.routing.matcher import patterns_of
+from watcher.core.routing.silence import Silence
+from watcher.core.subject import account_of
+from watcher.core.training.model import ServiceRef, TrainingRef
+from watcher.reports.overview import OpenProblem, Overview, ServiceRow
+from watcher.store.runs.latest import TypeRef
+from watcher.web.html.texts import Texts
+from watcher.web.html.times import PageTimes, duration
+
+MOST_ROWS: Final = 10
+MOST_PROBLEMS: Final = 20
+MOST_LISTED: Final = 200
+EVERY_EVENT: Final = "*"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """The filter of the overview; empty texts take everything."""
+
+    text: str = ""
+    label: str = ""
+
+    def takes(self, row: ServiceRow) -> bool:
+        """Return whether a service is shown."""
+        wanted = self.text.lower()
+        named = any(wanted in (text or "").lower() for text in (row.name, row.service.service))
+        return named and (not self.label or self.label in label_texts(row.labels))
+
+
+def overview_values(page: Overview, wanted: Wanted, texts: Texts) -> dict[str, object]:
+    """Return the values of the template."""
+    times = PageTimes(page.at, texts)
+    services = [row for row in page.services if wanted.takes(row)]
+    shown = {row.service for row in services}
+    problems = [item for item in page.problems if item.of.service_ref in shown]
+    in_progress = [item for item in page.in_progress if item.snapshot.ref.service_ref in shown]
+    answered = [polled.state.good_answered_at for polled in page.status.polls]
+    return {
+        "nav": "overview",
+        "page": page,
+        "services": services,
+        "problems": problems,
+        "problem_count": len(problems) + len(page.failing_receivers) + len(page.watcher_problems),
+        "in_progress": in_progress,
+        "wanted": wanted,
+        "filtered": bool(wanted.text or wanted.label),
+        "known_labels": sorted({text for row in page.services for text in label_texts(row.labels)}),
+        "most_rows": MOST_ROWS,
+        "most_problems": MOST_PROBLEMS,
+        "most_listed": MOST_LISTED,
+        **_verdict(page, texts, times),
+        "last_poll": max((time for time in answered if time is not None), default=None),
+        "failing_polls": sum(polled.failing for polled in page.status.polls),
+        "undelivered": sum(item.dead + item.waiting for item in page.receivers),
+        "silenced": len(page.silences),
+        "name_of": lambda ref: _name(page.names, ref),
+        "stuck_text": lambda item: _stuck_text(page, item, texts),
+        "outage_name": lambda outage: _outage_name(page, outage, texts),
+        "remedy": lambda outage: advice(outage.cause),
+        "reason": reason_text,
+        "silence_text": silence_text,
+    }
+
+
+def silence_text(silence: Silence) -> str:
+    """Write what a silence matches, e.g. ``service=shop-main type=pop``."""
+    found = {key: values for key, values in patterns_of(silence.match).items() if list(values) != [EVERY_EVENT]}
+    return " ".join(f"{key}={','.join(values)}" for key, values in found.items()) or "kind=*"
+
+
+def label_texts(labels: Mapping[str, str]) -> Sequence[str]:
+    """Return labels as texts, e.g. ``team=search``."""
+    return [f"{name}={value}" for name, value in labels.items()]
+
+
+def _verdict(page: Overview, texts: Texts, times: PageTimes) -> dict[str, object]:
+    polled = {item.poll.service for item in page.status.polls if not item.poll.discovers}
+    untried = sum(item.untried for item in page.status.polls)
+    if untried and not page.status.totals.total:
+        done = len(page.status.polls) - untried
+        text = texts("starting-text", done=done, n=len(page.status.polls))
+        return {"headline": texts("starting"), "icon": ("learn", "run"), "subline": text}
+    subline = Markup(" ").join((texts("polling", n=len(polled)), _progress_text(page, texts, times)))
+    if not page.problem_count:
+        return {"headline": texts("fine"), "icon": ("ok", "ok"), "subline": subline}
+    icon = ("fail", "fail") if page.outages or any(item.failures for item in page.problems) else ("warn", "warn")
+    return {"headline": texts("problems", n=page.problem_count), "icon": icon, "subline": subline}
+
+
+def _progress_text(page: Overview, texts: Texts, times: PageTimes) -> Markup:
+    count = len(page.in_progress)
+    if not count:
+        return texts("nothing-in-progress")
+    ends = [
+        item.progress.expected.times.median
+        for item in page.in_progress
+        if item.progress is not None and item.progress.expected is not None and item.progress.expected.times is not None
+    ]
+    if not ends:
+        return texts("in-progress-count", n=count)
+    return texts("next-end", n=count, time=times.clock(min(ends)))
+
+
+def _stuck_text(page: Overview, problem: OpenProblem, texts: Texts) -> Markup:
+    training = next((item for item in page.in_progress if item.snapshot.ref == problem.ref), None)
+    run = None if training is None else training.snapshot.run
+    if training is None or run is None:
+        return Markup("")
+    entered = run.stage.entered
+    lasts = texts("stuck-for", age=duration(page.at - (problem.since if entered is None else entered.middle)))
+    usual = None if training.progress is None else training.progress.usual
+    if usual is None:
+        return lasts
+    low, high = duration(usual.low), duration(usual.high)
+    return Markup(" ").join((lasts, texts("stuck-usual", low=low, high=high, n=usual.runs)))
+
+
+def _outage_name(page: Overview, outage: Incident, texts: Texts) -> Markup | str:
+    if outage.subject.startswith(("training:", "watch:")):
+        ref = TrainingRef.from_subject(outage.subject)
+        return f"{_name(page.names, ref)} {ref.type} {ref.version}"
+    service = ServiceRef.from_subject(outage.subject)
+    if service is not None:
+        return page.names.get(service) or service.service
+    return texts("outage-account", account=account_of(outage.subject))
+
+
+def _name(names: Mapping[ServiceRef, str], ref: TrainingRef | TypeRef) -> str:
+    return names.get(ref.service_ref) or ref.service

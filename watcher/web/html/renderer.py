@@ -1,0 +1,74 @@
+"""Renders the templates; every value is escaped, and every text comes from the catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from http import HTTPStatus
+from typing import Final
+from urllib.parse import quote
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.responses import Response
+
+from watcher import __version__
+from watcher.web.html.session import Session
+from watcher.web.html.shapes import step_of, strip_paths, time_bar
+from watcher.web.html.texts import Texts
+from watcher.web.html.times import PageTimes, duration
+
+HTML_HEADERS: Final[Mapping[str, str]] = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    # With no-referrer, a browser sends a form of ours with "Origin: null".
+    "Referrer-Policy": "same-origin",
+}
+
+
+class Renderer:
+    """The templates with their functions."""
+
+    def __init__(self, texts: Texts | None = None) -> None:
+        self._texts = texts or Texts()
+        self._environment = Environment(
+            loader=PackageLoader("watcher.web.html"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._environment.filters["segment"] = lambda text: quote(str(text), safe="")
+        self._environment.globals.update(
+            t=self._texts,
+            duration=duration,
+            time_bar=time_bar,
+            strip_paths=strip_paths,
+            step_of=step_of,
+            version=__version__,
+        )
+
+    def html(self, template: str, session: Session, now: datetime, **values: object) -> str:
+        """Return a page.
+
+        Args:
+            template: the name of the file.
+            session: who asks.
+            now: the time of the data, UTC.
+            values: what the template shows.
+        """
+        page = {"nav": "", "live": "", "root": "", "undelivered": 0, "silenced": 0, **values}
+        return self._environment.get_template(template).render(
+            session=session, times=PageTimes(now, self._texts), **page
+        )
+
+    @property
+    def texts(self) -> Texts:
+        """The texts in the language of the pages."""
+        return self._texts
+
+
+def response(html: str, status: HTTPStatus = HTTPStatus.OK) -> Response:
+    """Return a page as a response, with the policy that forbids every script and style but our own."""
+    return Response(html, status, media_type="text/html", headers=dict(HTML_HEADERS))

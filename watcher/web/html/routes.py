@@ -1,0 +1,256 @@
+"""The paths of the pages."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from functools import partial
+from http import HTTPStatus
+from importlib.resources import files
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+from starlette.datastructures import QueryParams
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from watcher.core.delivery.state import State
+from watcher.core.messages.reasons import reason_text
+from watcher.core.training.model import ServiceRef, TrainingRef
+from watcher.operations.errors import OperationRefusedError
+from watcher.reading.one_training import read_training
+from watcher.reading.overview import read_overview
+from watcher.reading.pictures import service_picture, training_picture
+from watcher.reports.deliveries import events_text, shown_reason
+from watcher.reports.overview import Overview
+from watcher.store.delivery.views import DeliveryFilter
+from watcher.store.errors import StoreError
+from watcher.store.runs.queries import Period
+from watcher.store.views import Views
+from watcher.web.api.answers import tagged
+from watcher.web.encoded_paths import service_in, training_in
+from watcher.web.html.acting import Actions, RefusedError, local_path
+from watcher.web.html.freshness import Kept
+from watcher.web.html.live import LiveStreams
+from watcher.web.html.overview_page import Wanted, overview_values, silence_text
+from watcher.web.html.renderer import response
+from watcher.web.html.service_page import read_service_page
+from watcher.web.html.session import Session
+from watcher.web.html.site import Site
+from watcher.web.html.training_page import training_values
+from watcher.web.store_reader import ReadsBusyError
+
+Handler = Callable[[Request], Awaitable[Response]]
+STATIC: Final = {"style.css": "text/css", "live.js": "text/javascript", "icon.svg": "image/svg+xml"}
+DELIVERED: Final = 20
+OPEN: Final = 100
+ENDED_SILENCES: Final = 20
+PLOTTED: Final = timedelta(days=90)
+PLOTTED_RUNS: Final = 5
+FILTER_MAX: Final = 200
+
+
+class Pages:
+    """The pages of one site."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._overviews = Kept[Overview](site.sources.monotonic)
+        self._streams = LiveStreams()
+        self._actions = Actions(site)
+
+    def routes(self) -> list[BaseRoute]:
+        """Return the routes of the pages, their pictures and their forms."""
+        shown: dict[str, Handler] = {
+            "/": self._rendered,
+            "/service/{account}/{service}": self._rendered,
+            "/training/{account}/{service}/{type}/{version}": self._rendered,
+            "/deliveries": self._rendered,
+            "/silences": self._rendered,
+            "/deliveries/drop": self._drop,
+            "/login": self._login,
+            "/live": self._live,
+            "/plot/{account}/{service}.svg": self._service_plot,
+            "/plot/{account}/{service}/{type}/{version}.svg": self._training_plot,
+            "/static/{name}": self._static,
+        }
+        acts: dict[str, Handler] = {
+            "/login": self._actions.login,
+            "/signout": self._actions.logout,
+            "/silences": self._actions.add_silence,
+            "/silences/end": self._actions.end_silence,
+            "/deliveries/retry": self._actions.retry,
+            "/deliveries/drop": self._actions.drop,
+        }
+        return [
+            *(Route(path, partial(self._answered, handler), methods=["GET"]) for path, handler in shown.items()),
+            *(Route(path, partial(self._acted, handler), methods=["POST"]) for path, handler in acts.items()),
+            Route("/{rest:path}", partial(self._answered, self._unknown), methods=["GET"]),
+        ]
+
+    async def _answered(self, handler: Handler, request: Request) -> Response:
+        site = self._site
+        try:
+            return await handler(request)
+        except RefusedError as error:
+            return site.error(request, error.status, "refused", str(error))
+        except OperationRefusedError as error:
+            return site.error(request, HTTPStatus.NOT_FOUND, "not-found", str(error))
+        except (StoreError, ReadsBusyError) as error:
+            return site.error(request, HTTPStatus.SERVICE_UNAVAILABLE, "unreadable", str(error))
+
+    async def _acted(self, handler: Handler, request: Request) -> Response:
+        answer = await self._answered(handler, request)
+        self._overviews.clear()
+        return answer
+
+    async def _unknown(self, request: Request) -> Response:
+        return self._site.error(request, HTTPStatus.NOT_FOUND, "not-found", request.url.path)
+
+    async def _rendered(self, request: Request) -> Response:
+        session = self._site.session(request)
+        return response(await self._html(request.url.path, request.query_params, session))
+
+    async def _live(self, request: Request) -> Response:
+        parts = urlsplit(local_path(request.query_params.get("page", "/")))
+        session = self._site.session(request)
+        return self._streams.response(partial(self._html, parts.path, QueryParams(parts.query), session))
+
+    async def _html(self, path: str, query: QueryParams, session: Session) -> str:
+        """Return the page at a path.
+
+        Raises:
+            OperationRefusedError: there is none.
+        """
+        live = f"{path}?{query}" if query else path
+        match [unquote(part) for part in path.strip("/").split("/")]:
+            case [""]:
+                return await self._overview(query, session, live)
+            case ["service", account, service]:
+                return await self._service(ServiceRef(account, service), session, live)
+            case ["training", account, service, kind, version]:
+                return await self._training(TrainingRef(account, service, kind, version), session, live)
+            case ["deliveries"]:
+                return await self._deliveries(session, live)
+            case ["silences"]:
+                return await self._silences(query, session, live)
+        raise OperationRefusedError(path)
+
+    async def _overview(self, query: QueryParams, session: Session, live: str) -> str:
+        wanted = Wanted(text=query.get("q", "")[:FILTER_MAX], label=query.get("label", "")[:FILTER_MAX])
+        page = await self._overviews.get("overview", self._read_overview)
+        renderer = self._site.renderer
+        values = overview_values(page, wanted, renderer.texts)
+        return renderer.html("overview.html", session, page.at, live=live, **values)
+
+    async def _read_overview(self) -> Overview:
+        sources, daemon = self._site.sources, await self._site.sources.health()
+
+        def read(views: Views) -> Overview:
+            return read_overview(sources.config(), views, daemon, sources.place, sources.utc_now())
+
+        return await sources.read(read)
+
+    async def _service(self, service: ServiceRef, session: Session, live: str) -> str:
+        sources, daemon, now = self._site.sources, await self._site.sources.health(), self._now()
+        page = await sources.read(
+            lambda views: read_service_page(sources.config(), views, daemon, sources.place, service, now)
+        )
+        return self._site.renderer.html("service.html", session, now, live=live, **page.values())
+
+    async def _training(self, ref: TrainingRef, session: Session, live: str) -> str:
+        sources, now = self._site.sources, self._now()
+        page = await sources.read(lambda views: read_training(sources.config(), views, views.polls(), ref, now=now))
+        return self._site.renderer.html("training.html", session, now, live=live, **training_values(page))
+
+    async def _deliveries(self, session: Session, live: str) -> str:
+        page = await self._overviews.get("overview", self._read_overview)
+        site, texts = self._site, self._site.renderer.texts
+        delivered = DeliveryFilter(states=frozenset({State.DELIVERED}), limit=DELIVERED)
+        waiting, done = await site.sources.read(
+            lambda views: (views.deliveries(DeliveryFilter(limit=OPEN)), views.deliveries(delivered))
+        )
+        count = sum(item.waiting + item.dead for item in page.receivers)
+        headline = texts("deliveries-open", n=count) if count else texts("deliveries-fine")
+        return site.renderer.html(
+            "deliveries.html",
+            session,
+            self._now(),
+            nav="deliveries",
+            live=live,
+            headline=headline,
+            icon=("warn", "warn") if count else ("ok", "ok"),
+            undelivered=count,
+            receivers=page.receivers,
+            lists=[
+                (texts("open-deliveries"), waiting, session.can_act),
+                (texts("delivered-list"), done, False),
+            ],
+            about=lambda item: events_text(item.events),
+            shown_reason=lambda item: reason_text(shown_reason(item)),
+            reason=reason_text,
+        )
+
+    async def _silences(self, query: QueryParams, session: Session, live: str) -> str:
+        site, texts, now = self._site, self._site.renderer.texts, self._now()
+        found = await site.sources.read(lambda views: views.every_silence())
+        active = [item for item in found if item.active(now)]
+        ended = [item for item in found if not item.active(now)][-ENDED_SILENCES:]
+        form = {"match": query.get("match", "")[:FILTER_MAX], "length": "", "reason": "", "author": session.name}
+        return site.renderer.html(
+            "silences.html",
+            session,
+            now,
+            nav="silences",
+            live=live,
+            problem="",
+            silenced=len(active),
+            lists=[(texts("active-silences"), active, True), (texts("ended-silences"), ended[::-1], False)],
+            silence_text=silence_text,
+            form=form,
+        )
+
+    async def _drop(self, request: Request) -> Response:
+        identity = request.query_params.get("id", "")
+        wanted = DeliveryFilter(states=frozenset(State), beginning=identity, limit=2)
+        found = await self._site.sources.read(lambda views: views.deliveries(wanted) if identity else [])
+        if len(found) != 1:
+            raise OperationRefusedError(f"there is no delivery {identity!r}")
+        about, receiver = events_text(found[0].events), found[0].receiver
+        return self._site.page(
+            request, "drop.html", self._now(), nav="deliveries", id=found[0].id, about=about, receiver=receiver
+        )
+
+    async def _login(self, request: Request) -> Response:
+        if not self._site.session(request).can_sign_in:
+            raise OperationRefusedError("no token is configured; set token in [web]")
+        target = local_path(request.query_params.get("next", "/"))
+        return self._site.page(request, "login.html", self._now(), problem="", next=target)
+
+    async def _service_plot(self, request: Request) -> Response:
+        service, now = service_in(request), self._now()
+        period = Period(since=now - PLOTTED, before=now)
+        picture = await self._site.sources.read(lambda views: service_picture(views, service, period, None))
+        if picture is None:
+            raise OperationRefusedError(f"no run of {service.service} has ended within {PLOTTED.days} days")
+        return tagged(request, picture.encode(), "image/svg+xml")
+
+    async def _training_plot(self, request: Request) -> Response:
+        ref, now = training_in(request), self._now()
+        picture = await self._site.sources.read(lambda views: training_picture(views, ref, PLOTTED_RUNS, now, _minute))
+        return tagged(request, picture.encode(), "image/svg+xml")
+
+    async def _static(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        if name not in STATIC:
+            raise OperationRefusedError(request.url.path)
+        body = files("watcher.web.html").joinpath("static", name).read_bytes()
+        return tagged(request, body, STATIC[name])
+
+    def _now(self) -> datetime:
+        return self._site.sources.utc_now()
+
+
+def _minute(time: datetime) -> str:
+    return f"{time.astimezone():%d %b %H:%M}"

@@ -1,0 +1,43 @@
+"""Everything that a page needs: where it reads, who may act, and how it is rendered."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from http import HTTPStatus
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from watcher.web.api.sources import Sources
+from watcher.web.html.renderer import Renderer, response
+from watcher.web.html.session import Session, Sessions
+
+Act = Callable[[str, Mapping[str, object]], Awaitable[Mapping[str, object]]]
+"""Runs an operation by its command on the control socket, as a command line would ask for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """The parts that the pages share."""
+
+    sources: Sources
+    sessions: Sessions
+    renderer: Renderer
+    act: Act
+
+    def session(self, request: Request) -> Session:
+        """Return who asks."""
+        return self.sessions.of(request, self.sources.utc_now())
+
+    def page(
+        self, request: Request, template: str, now: datetime, status: HTTPStatus = HTTPStatus.OK, **values: object
+    ) -> Response:
+        """Return a rendered page as a response."""
+        return response(self.renderer.html(template, self.session(request), now, **values), status)
+
+    def error(self, request: Request, status: HTTPStatus, headline: str, detail: str = "") -> Response:
+        """Return a page about an error."""
+        texts = self.renderer.texts
+        return self.page(request, "error.html", self.sources.utc_now(), status, headline=texts(headline), detail=detail)

@@ -1,0 +1,27 @@
+"""The texts of the pages in one language."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from markupsafe import Markup, escape
+
+from watcher.web.html.english import ENGLISH
+
+
+class Texts:
+    """Looks texts up by key; values in them are escaped, unless they are markup of ours."""
+
+    def __init__(self, catalogue: Mapping[str, str] = ENGLISH) -> None:
+        self._catalogue = catalogue
+
+    def __call__(self, key: str, **values: object) -> Markup:
+        """Return a text; with ``n``, the form for one or for several.
+
+        Raises:
+            KeyError: there is no such text.
+        """
+        text = self._catalogue[key]
+        one, _, several = text.partition("|")
+        chosen = several if several and values.get("n") != 1 else one
+        return Markup(escape(chosen)).format(**values)  # noqa: S704 - escaped; the format escapes the values
