@@ -24,7 +24,7 @@ from watcher.core.incidents.evidence import Evidence
 from watcher.core.incidents.model import Incident, IncidentChange, IncidentChangeKind, account_subject
 from watcher.core.messages.message import Style
 from watcher.core.polling.overdue_event import overdue_event
-from watcher.core.polling.plan import Naming
+from watcher.core.polling.plan import WatchAttributes
 from watcher.core.polling.result import Cause
 from watcher.core.training.absence import GoodVersion, Missing, OverdueFacts
 from watcher.core.training.catch_up import Outage
@@ -271,8 +271,8 @@ def overdue() -> Event:
     )
     ref = RetrainingRef(REF.account, REF.service, "personalRecommend")
     state = Retraining(ref=ref, since=NOW - 40 * day, seq=1)
-    naming = Naming(name="shop-main", links=LINKS)
-    return overdue_event(state, facts, naming, "pictures", asked_at=NOW - timedelta(seconds=1), now=NOW)
+    attributes = WatchAttributes(name="shop-main", links=LINKS)
+    return overdue_event(state, facts, attributes, "pictures", asked_at=NOW - timedelta(seconds=1), now=NOW)
 
 
 def batch() -> list[Event]:

@@ -57,7 +57,7 @@ def read_training(  # noqa: PLR0913 - the parts of one page
         at=now,
         training=training,
         zone=None if account is None else ZoneInfo(account.time_zone),
-        labels={} if polled is None else polled.poll.naming_of(ref).labels,
+        labels={} if polled is None else polled.poll.attributes_of(ref).labels,
         poll=polled,
         events=views.history(HistoryFilter(subject=ref.subject, limit=PAGE_EVENTS)),
         silences=[item for item in views.silences(now) if may_concern(item, ref.service_ref, ref)],

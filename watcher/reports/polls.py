@@ -48,15 +48,15 @@ def with_views(polls: Iterable[Poll], states: Mapping[str, PollState]) -> Iterat
         ref = TrainingRef.from_subject(key)
         covering = lists.get(ref.service_ref)
         if covering is not None and covering.concerns(ref):
-            naming = covering.naming_of(ref)
-            yield Poll(service=ref.service_ref, training=ref, cadence=covering.cadence, naming=naming)
+            attributes = covering.attributes_of(ref)
+            yield Poll(service=ref.service_ref, training=ref, cadence=covering.cadence, attributes=attributes)
 
 
 def target_text(poll: Poll) -> str:
     """Name the target of a poll."""
     if poll.discovers:
         return f"the services of account {poll.service.account}"
-    service = poll.naming.name or poll.service.service
+    service = poll.attributes.name or poll.service.service
     if poll.training is not None:
         return f"{service} {poll.training.type} {poll.training.version}"
     return service if poll.whole_service else f"{counted(len(poll.single), 'training')} of {service}"

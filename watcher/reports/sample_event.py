@@ -11,7 +11,7 @@ from typing import Final
 from watcher.config import Config, WatchSettings
 from watcher.config.to_core import polls_of
 from watcher.core.event import INCIDENT_KINDS, NO_LABELS, Event, IncidentFacts, Kind
-from watcher.core.polling.plan import Naming, discovered
+from watcher.core.polling.plan import WatchAttributes, discovered
 from watcher.core.routing.matcher import matches_pattern
 from watcher.core.training.model import Phase, ServiceRef, Status, TrainingRef, phase_of
 from watcher.reports.polls import serves
@@ -63,7 +63,7 @@ def sample_event(request: SampleRequest, config: Config, now: datetime) -> Event
     """Return an event with the requested properties; its default subject is a training of the first watch."""
     kind = request.kind or _kind_of(request.status)
     ref = _subject(request, kind, config)
-    naming = _naming(ref, config)
+    attributes = _attributes(ref, config)
     return Event(
         id="evt_invented",
         kind=kind,
@@ -74,8 +74,8 @@ def sample_event(request: SampleRequest, config: Config, now: datetime) -> Event
         service=ref.service or None,
         training_type=ref.type or None,
         version=ref.version or None,
-        service_name=naming.name,
-        labels={**naming.labels, **request.labels},
+        service_name=attributes.name,
+        labels={**attributes.labels, **request.labels},
         from_status=request.from_status,
         to_status=request.status or STATUSES.get(kind),
         after=now,
@@ -132,11 +132,11 @@ def _fits(watch: WatchSettings, request: SampleRequest) -> bool:
     )
 
 
-def _naming(ref: TrainingRef, config: Config) -> Naming:
+def _attributes(ref: TrainingRef, config: Config) -> WatchAttributes:
     """Return the name and labels from the watches."""
     polls = [poll for poll in polls_of(config) if poll.service.account == ref.account]
     service = ServiceRef(ref.account, ref.service)
     exact = (poll for poll in polls if not poll.discovers and serves(poll, service, ref))
     by_pattern = (discovered(poll, service, None) for poll in polls if poll.discovers and ref.service)
     found = next((poll for poll in (*exact, *by_pattern) if poll is not None), None)
-    return Naming() if found is None else found.naming_of(ref)
+    return WatchAttributes() if found is None else found.attributes_of(ref)

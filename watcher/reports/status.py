@@ -165,7 +165,7 @@ def known(
         polled = serving(snapshot.ref, by_service.get(snapshot.ref.service_ref, ()))
         yield KnownTraining(
             snapshot=snapshot,
-            name=None if polled is None else polled.poll.naming_of(snapshot.ref).name,
+            name=None if polled is None else polled.poll.attributes_of(snapshot.ref).name,
             last_seen=_last_seen(snapshot, None if polled is None else polled.state),
             watched=watches_all or polled is not None,
         )

@@ -129,7 +129,7 @@ def service_names(polls: Iterable[Poll]) -> dict[ServiceRef, set[str]]:
     """Return the configured names of each service."""
     names: dict[ServiceRef, set[str]] = {}
     for poll in polls:
-        found = {poll.naming.name, *(naming.name for naming in poll.single.values())}
+        found = {poll.attributes.name, *(attributes.name for attributes in poll.single.values())}
         names.setdefault(poll.service, set()).update(name for name in found if name)
     return names
 

@@ -56,7 +56,7 @@ def joined() -> Poll:
     """Return the list call for two trainings with watches of their own."""
     (listed,) = service_polls(["s1"])
     refs = (V1, replace(V1, version="v2"))
-    return replace(listed, whole_service=False, single=dict.fromkeys(refs, listed.naming))
+    return replace(listed, whole_service=False, single=dict.fromkeys(refs, listed.attributes))
 
 
 def kinds_after(

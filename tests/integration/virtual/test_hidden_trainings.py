@@ -19,7 +19,7 @@ from tests.support.virtual import (
     running_pipeline,
     service_polls,
 )
-from watcher.core.polling.plan import Naming, Poll
+from watcher.core.polling.plan import Poll, WatchAttributes
 from watcher.core.polling.result import Cause
 from watcher.core.training.model import TrainingRef
 from watcher.http import HttpResult
@@ -28,7 +28,7 @@ from watcher.pipeline.polling.poller import Poller
 REFS = [TrainingRef("main", "s1", "pop", f"v{number}") for number in range(3)]
 VICTIM = REFS[1]
 WHOLE = service_polls(["s1"])
-JOINED = [replace(WHOLE[0], whole_service=False, single=dict.fromkeys(REFS, Naming()))]
+JOINED = [replace(WHOLE[0], whole_service=False, single=dict.fromkeys(REFS, WatchAttributes()))]
 POLLS: Mapping[str, list[Poll]] = {"whole service": WHOLE, "single trainings": JOINED}
 
 Item = dict[str, object]
@@ -158,7 +158,7 @@ def test_a_view_that_fails_in_place_of_a_refused_list_is_a_failing_poll(tmp_path
 
 def test_a_watched_training_that_never_existed_is_one_incident_beside_others_of_its_service(tmp_path: Path) -> None:
     later = TrainingRef("main", "s1", "pop", "v9")
-    polls = [replace(JOINED[0], single=dict.fromkeys((*REFS, later), Naming()))]
+    polls = [replace(JOINED[0], single=dict.fromkeys((*REFS, later), WatchAttributes()))]
 
     async def scenario(spoiler: Spoiler, poller: Poller) -> None:
         spoiler.record = lambda item: item

@@ -22,7 +22,7 @@ from tests.support.virtual import (
     service_polls,
 )
 from watcher.core.event import Event, Kind
-from watcher.core.polling.plan import Naming, Poll
+from watcher.core.polling.plan import Poll, WatchAttributes
 from watcher.core.training.absence import Missing
 from watcher.core.training.overdue import ExpectRule, RetrainingRules
 
@@ -36,7 +36,7 @@ STALE = RetrainingRules(expect_every={"*": ExpectRule.NEVER}, stale_after={"pop"
 
 def polls(rules: RetrainingRules, idle_seconds: float = 300) -> list[Poll]:
     (poll,) = service_polls(["s1"], INTERVAL_SECONDS, idle_seconds)
-    return [replace(poll, naming=Naming(retraining_rules=rules))]
+    return [replace(poll, attributes=WatchAttributes(retraining_rules=rules))]
 
 
 @dataclass

@@ -110,7 +110,7 @@ def test_a_missing_training_is_found_in_the_list_of_its_service(tmp_path: Path) 
             await asyncio.sleep(600)
         found = True
         api.trainings["s1", "v1"] = "learning"
-        joined = replace(listed, single={ref: alone.naming})
+        joined = replace(listed, single={ref: alone.attributes})
         async with running_pipeline(tmp_path, api, receiver, [joined]) as poller:
             await asyncio.sleep(600)
             assert poller.cache.open_incidents() == []

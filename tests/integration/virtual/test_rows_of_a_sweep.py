@@ -14,7 +14,7 @@ import pytest
 
 from tests.support.virtual import START, FakeApi, FakeReceiver, VirtualClock, run, running_pipeline, service_polls
 from watcher.core.batch import Batch
-from watcher.core.polling.plan import Naming, Poll
+from watcher.core.polling.plan import Poll, WatchAttributes
 from watcher.core.training.model import Snapshot, TrainingRef
 from watcher.http import HttpResult
 from watcher.pipeline.polling.poller import Poller
@@ -23,7 +23,7 @@ from watcher.store.polls import PollStore
 COUNT = 12
 REFS = [TrainingRef("main", "s1", "pop", f"v{number:02}") for number in range(COUNT)]
 WHOLE = service_polls(["s1"])
-JOINED = [replace(WHOLE[0], whole_service=False, single=dict.fromkeys(REFS, Naming()))]
+JOINED = [replace(WHOLE[0], whole_service=False, single=dict.fromkeys(REFS, WatchAttributes()))]
 SINGLE = [replace(WHOLE[0], training=ref) for ref in REFS]
 LISTS: Mapping[str, list[Poll]] = {"whole service": WHOLE, "single trainings": JOINED}
 PLANS: Mapping[str, list[Poll]] = {**LISTS, "views": SINGLE}
@@ -121,7 +121,7 @@ def test_a_record_that_changes_without_its_status_writes_one_snapshot(tmp_path: 
 
 VICTIM = REFS[5]
 OTHER = REFS[7]
-PAIR = [replace(JOINED[0], single=dict.fromkeys((VICTIM, OTHER), Naming()))]
+PAIR = [replace(JOINED[0], single=dict.fromkeys((VICTIM, OTHER), WatchAttributes()))]
 VIEW = [SINGLE[5]]
 
 

@@ -22,7 +22,7 @@ from tests.support.virtual import (
     service_polls,
 )
 from watcher.core.event import Event, Kind
-from watcher.core.polling.plan import Naming, Poll
+from watcher.core.polling.plan import Poll, WatchAttributes
 from watcher.core.training.comparison import Pace, SettingChange
 from watcher.core.training.stuck_rules import StuckRule, StuckRules
 
@@ -35,7 +35,7 @@ USUAL_MINUTES = (50, 52, 49, 51, 50, 53)
 
 def polls(rules: StuckRules | None = None, idle_seconds: float = 300) -> list[Poll]:
     (poll,) = service_polls(["s1"], INTERVAL_SECONDS, idle_seconds)
-    return [replace(poll, naming=Naming(stuck_rules=rules))]
+    return [replace(poll, attributes=WatchAttributes(stuck_rules=rules))]
 
 
 @dataclass

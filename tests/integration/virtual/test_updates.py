@@ -22,7 +22,7 @@ from tests.support.virtual import (
     service_polls,
 )
 from watcher.core.event import Event, Kind
-from watcher.core.polling.plan import Naming
+from watcher.core.polling.plan import WatchAttributes
 from watcher.core.training.overdue import LEARNED_PERIODS, ExpectRule, RetrainingRules
 
 UNIT = 600.0
@@ -43,7 +43,7 @@ class Scenario:
 
     def running(self) -> AbstractAsyncContextManager[object]:
         (poll,) = service_polls(["s1"], 60, 300)
-        planned = [replace(poll, naming=Naming(retraining_rules=self.rules, updates=self.asks))]
+        planned = [replace(poll, attributes=WatchAttributes(retraining_rules=self.rules, updates=self.asks))]
         return running_pipeline(
             self.folder, self.api, self.receiver, planned, tick_seconds=TICK_SECONDS, asks_updates=True
         )

@@ -33,7 +33,7 @@ HOUR: Final = timedelta(hours=1)
 
 def rules(line: str) -> StuckRules | None:
     (poll,) = polls_of(load(Path("config.toml"), text=FILE.format(line=line)))
-    return poll.naming.stuck_rules
+    return poll.attributes.stuck_rules
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Final
 
 from watcher.core.event import Event, event_id
 from watcher.core.polling.overdue_event import overdue_event
-from watcher.core.polling.plan import Naming
+from watcher.core.polling.plan import WatchAttributes
 from watcher.core.training.absence import GoodVersion, Missing, OverdueFacts
 from watcher.core.training.current_run import Bounds
 from watcher.core.training.retraining import Retraining, RetrainingRef
@@ -34,8 +34,8 @@ LEARNED: Final = OverdueFacts(
 
 def sample(facts: OverdueFacts) -> Event:
     """Return the event about an absence."""
-    naming = Naming(name="shop-main", labels={"team": "search"}, links=LINKS)
-    return overdue_event(_STATE, facts, naming, "e1", asked_at=NOW - timedelta(seconds=1), now=NOW)
+    attributes = WatchAttributes(name="shop-main", labels={"team": "search"}, links=LINKS)
+    return overdue_event(_STATE, facts, attributes, "e1", asked_at=NOW - timedelta(seconds=1), now=NOW)
 
 
 def of_service(event: Event, service: str) -> Event:

@@ -34,7 +34,7 @@ from watcher.core.incidents.events import IncidentScope, describe
 from watcher.core.incidents.evidence import evidence_in_old
 from watcher.core.incidents.model import Incident, IncidentChange, IncidentChangeKind, account_subject
 from watcher.core.incidents.store_event import store_failing, store_recovered
-from watcher.core.polling.plan import EVERY_SERVICE, Naming
+from watcher.core.polling.plan import EVERY_SERVICE, WatchAttributes
 from watcher.core.polling.result import Cause
 from watcher.core.polling.service_event import ServiceFinding, service_event
 from watcher.core.training.catch_up import Outage
@@ -90,7 +90,7 @@ def sample_service_event(kind: Kind, service: str = REF.service) -> Event:
     finding = ServiceFinding(
         kind=kind,
         service=ServiceRef(REF.account, service),
-        naming=Naming(
+        attributes=WatchAttributes(
             name="shop-main" if service == REF.service else None, links={"console": "https://c.example/{service}"}
         ),
         after=RECORDED - timedelta(minutes=5),

@@ -12,7 +12,7 @@ from watcher.cli.text.times import LocalTimes
 from watcher.core.delivery.reason import read_reason
 from watcher.core.delivery.state import State
 from watcher.core.event import Event, Kind
-from watcher.core.polling.plan import Naming, Poll
+from watcher.core.polling.plan import Poll, WatchAttributes
 from watcher.core.polling.result import PollState
 from watcher.core.polling.schedule import Cadence
 from watcher.core.routing.reason import routed
@@ -41,7 +41,7 @@ def terminal_screen(*, colour: bool) -> tuple[Screen, io.StringIO]:
 
 def poll(service: ServiceRef = SHOP, training: TrainingRef | None = None, name: str | None = None) -> Poll:
     cadence = Cadence(interval=timedelta(seconds=30), idle_interval=timedelta(minutes=5))
-    return Poll(service=service, training=training, cadence=cadence, naming=Naming(name=name))
+    return Poll(service=service, training=training, cadence=cadence, attributes=WatchAttributes(name=name))
 
 
 def state(**changes: Any) -> PollState:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import pytest
 
 from tests.unit.reports.facts import POP, SHOP, poll, state
-from watcher.core.polling.plan import EVERY_SERVICE, Naming, Poll
+from watcher.core.polling.plan import EVERY_SERVICE, Poll, WatchAttributes
 from watcher.core.training.model import ServiceRef, TrainingRef
 from watcher.reports.polls import call_text, serves, target_text, with_discovered
 
 OTHER = TrainingRef(POP.account, POP.service, "relatedItem", "maqll0other")
 EVERY = poll(ServiceRef("main", EVERY_SERVICE))
-JOINED = Poll(service=SHOP, cadence=EVERY.cadence, whole_service=False, single={POP: Naming(), OTHER: Naming()})
+JOINED = Poll(
+    service=SHOP, cadence=EVERY.cadence, whole_service=False, single={POP: WatchAttributes(), OTHER: WatchAttributes()}
+)
 
 
 def test_the_list_of_a_service_serves_each_watch_of_the_service() -> None:

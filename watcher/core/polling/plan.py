@@ -44,8 +44,8 @@ class Watch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Naming:
-    """The name, labels and links of a training in events and messages."""
+class WatchAttributes:
+    """What a watch says about its trainings: their name, labels and links, and the rules by which they are late."""
 
     name: str | None = None
     labels: Mapping[str, str] = field(default_factory=lambda: NO_LABELS, hash=False)
@@ -73,7 +73,7 @@ class ServicePattern:
 
     pattern: str
     cadence: Cadence
-    naming: Naming = Naming()
+    attributes: WatchAttributes = WatchAttributes()
 
     @property
     def specificity(self) -> int:
@@ -89,12 +89,14 @@ class Poll:
     training: TrainingRef | None = None
     """The one training of a view call; ``None`` for a list call."""
     cadence: Cadence
-    naming: Naming = Naming()
+    attributes: WatchAttributes = WatchAttributes()
     whole_service: bool = True
     """Whether every training of the service is watched, or only those in ``single``."""
-    single: Mapping[TrainingRef, Naming] = field(default_factory=dict, hash=False)
-    """Trainings of a list call that have watches of their own; their naming takes precedence."""
-    single_by_service: Mapping[ServiceRef, Mapping[TrainingRef, Naming]] = field(default_factory=dict, hash=False)
+    single: Mapping[TrainingRef, WatchAttributes] = field(default_factory=dict, hash=False)
+    """Trainings of a list call that have watches of their own; their attributes take precedence."""
+    single_by_service: Mapping[ServiceRef, Mapping[TrainingRef, WatchAttributes]] = field(
+        default_factory=dict, hash=False
+    )
     """For the list of services: ``single`` of the polls that it may find."""
     from_pattern: bool = False
     """Whether only a pattern watches the service: the list of services then says whether it exists."""
@@ -114,7 +116,7 @@ class Poll:
     @property
     def asks_updates(self) -> bool:
         """Whether the updates of the service are polled, if it is an interval service."""
-        return self.finds_new and not self.discovers and self.naming.updates is not False
+        return self.finds_new and not self.discovers and self.attributes.updates is not False
 
     @property
     def key(self) -> str:
@@ -130,9 +132,9 @@ class Poll:
         """Return whether a training in the answer is watched."""
         return self.whole_service or ref in self.single
 
-    def naming_of(self, ref: TrainingRef) -> Naming:
-        """Return the naming of a training: that of its own watch, or else of its service's."""
-        return self.single.get(ref, self.naming)
+    def attributes_of(self, ref: TrainingRef) -> WatchAttributes:
+        """Return the attributes of a training: those of its own watch, or else of its service's."""
+        return self.single.get(ref, self.attributes)
 
 
 def joined_key(service: ServiceRef) -> str:
@@ -166,45 +168,45 @@ def _exact_polls(watches: Iterable[Watch]) -> tuple[Poll, ...]:
 
 def discovered(poll: Poll, service: ServiceRef, name: str | None) -> Poll | None:
     """Return the list call for a service from the account's list; ``None`` where no pattern matches."""
-    every = (ServicePattern(pattern=EVERY_SERVICE, cadence=poll.cadence, naming=poll.naming),)
+    every = (ServicePattern(pattern=EVERY_SERVICE, cadence=poll.cadence, attributes=poll.attributes),)
     matching = [item for item in poll.patterns or every if matches_pattern(service.service, item.pattern)]
     if not matching:
         return None
-    cadence, naming = _together(matching)
+    cadence, attributes = _together(matching)
     single = poll.single_by_service.get(service, {})
     return Poll(
         service=service,
         cadence=cadence,
-        naming=replace(naming, name=naming.name or name),
+        attributes=replace(attributes, name=attributes.name or name),
         single=single,
         from_pattern=True,
     )
 
 
-def _together(patterns: Iterable[ServicePattern]) -> tuple[Cadence, Naming]:
+def _together(patterns: Iterable[ServicePattern]) -> tuple[Cadence, WatchAttributes]:
     """Return the shortest intervals, and the names and labels of which the more specific take precedence."""
     first, *others = patterns
-    cadence, naming = first.cadence, first.naming
+    cadence, attributes = first.cadence, first.attributes
     for other in others:
-        cadence, naming = _shorter(cadence, other.cadence), _specific(naming, other.naming)
-    return cadence, naming
+        cadence, attributes = _shorter(cadence, other.cadence), _specific(attributes, other.attributes)
+    return cadence, attributes
 
 
 def _discovering_polls(watches: Iterable[Watch]) -> dict[str, Poll]:
     """Return one poll of the list of services for each account with patterns."""
     patterns: dict[str, list[ServicePattern]] = {}
     for watch in watches:
-        naming = _naming(watch)
-        found = ServicePattern(pattern=watch.service.service, cadence=watch.cadence, naming=naming)
+        attributes = _attributes(watch)
+        found = ServicePattern(pattern=watch.service.service, cadence=watch.cadence, attributes=attributes)
         patterns.setdefault(watch.service.account, []).append(found)
     return {account: _discovering_poll(account, found) for account, found in patterns.items()}
 
 
 def _discovering_poll(account: str, patterns: Iterable[ServicePattern]) -> Poll:
     ordered = tuple(sorted(patterns, key=lambda item: item.specificity))
-    cadence, naming = _together(ordered)
-    naming = naming if len(ordered) == 1 else Naming()
-    return Poll(service=ServiceRef(account, EVERY_SERVICE), cadence=cadence, naming=naming, patterns=ordered)
+    cadence, attributes = _together(ordered)
+    attributes = attributes if len(ordered) == 1 else WatchAttributes()
+    return Poll(service=ServiceRef(account, EVERY_SERVICE), cadence=cadence, attributes=attributes, patterns=ordered)
 
 
 def _with_patterns(poll: Poll, discovering: Poll | None) -> Poll:
@@ -212,17 +214,17 @@ def _with_patterns(poll: Poll, discovering: Poll | None) -> Poll:
     general = None if discovering is None else discovered(discovering, poll.service, None)
     if general is None:
         return poll
-    single = {ref: _specific(general.naming, own) for ref, own in poll.single.items()}
+    single = {ref: _specific(general.attributes, own) for ref, own in poll.single.items()}
     cadence = _shorter(poll.cadence, general.cadence)
-    return replace(poll, cadence=cadence, naming=_specific(general.naming, poll.naming), single=single)
+    return replace(poll, cadence=cadence, attributes=_specific(general.attributes, poll.attributes), single=single)
 
 
 def _with_single(discovering: Poll, polls: Iterable[Poll]) -> Poll:
     """Return the poll of a list of services with the trainings of that account that have watches of their own."""
-    single: dict[ServiceRef, dict[TrainingRef, Naming]] = {}
+    single: dict[ServiceRef, dict[TrainingRef, WatchAttributes]] = {}
     for poll in polls:
         if poll.service.account == discovering.service.account:
-            own = poll.single if poll.training is None else {poll.training: poll.naming}
+            own = poll.single if poll.training is None else {poll.training: poll.attributes}
             single.setdefault(poll.service, {}).update(own)
     return replace(discovering, single_by_service=single)
 
@@ -235,7 +237,7 @@ def _join_single_polls(polls: Iterable[Poll]) -> tuple[Poll, ...]:
 
 
 def _as_one_list(polls: list[Poll]) -> list[Poll]:
-    single = {poll.training: poll.naming for poll in polls if poll.training is not None}
+    single = {poll.training: poll.attributes for poll in polls if poll.training is not None}
     if len(single) < JOIN_FROM:
         return polls
     cadence = polls[0].cadence
@@ -245,22 +247,24 @@ def _as_one_list(polls: list[Poll]) -> list[Poll]:
 
 
 def _merge(poll: Poll | None, watch: Watch) -> Poll:
-    naming = _naming(watch)
+    attributes = _attributes(watch)
     if poll is None:
-        return Poll(service=watch.service, training=watch.training, cadence=watch.cadence, naming=naming)
-    return replace(poll, cadence=_shorter(poll.cadence, watch.cadence), naming=_specific(poll.naming, naming))
+        return Poll(service=watch.service, training=watch.training, cadence=watch.cadence, attributes=attributes)
+    return replace(
+        poll, cadence=_shorter(poll.cadence, watch.cadence), attributes=_specific(poll.attributes, attributes)
+    )
 
 
 def _add_to_service(poll: Poll, watch: Watch) -> Poll:
     if watch.training is None:
         return _merge(poll, watch)
-    own = _naming(watch)
-    single = {**poll.single, watch.training: _specific(poll.naming_of(watch.training), own)}
+    own = _attributes(watch)
+    single = {**poll.single, watch.training: _specific(poll.attributes_of(watch.training), own)}
     return replace(poll, cadence=_shorter(poll.cadence, watch.cadence), single=single)
 
 
-def _naming(watch: Watch) -> Naming:
-    return Naming(
+def _attributes(watch: Watch) -> WatchAttributes:
+    return WatchAttributes(
         name=watch.name,
         labels=watch.labels,
         links=watch.links,
@@ -270,8 +274,8 @@ def _naming(watch: Watch) -> Naming:
     )
 
 
-def _specific(general: Naming, own: Naming) -> Naming:
-    return Naming(
+def _specific(general: WatchAttributes, own: WatchAttributes) -> WatchAttributes:
+    return WatchAttributes(
         name=own.name or general.name,
         labels={**general.labels, **own.labels},
         links={**general.links, **own.links},

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from watcher.core.event import Event, Kind, event_id
-from watcher.core.polling.plan import Naming
+from watcher.core.polling.plan import WatchAttributes
 from watcher.core.training.decision import DecisionReason
 from watcher.core.training.model import ServiceRef
 
@@ -23,7 +23,7 @@ class ServiceFinding:
 
     kind: Kind
     service: ServiceRef
-    naming: Naming
+    attributes: WatchAttributes
     after: datetime
     """Start of the last request whose answer showed the opposite."""
     before: datetime
@@ -42,7 +42,7 @@ def service_event(finding: ServiceFinding, epoch: str, seq: int, now: datetime, 
         now: the present, UTC.
         group: the group that announces it with others.
     """
-    service, naming = finding.service, finding.naming
+    service, attributes = finding.service, finding.attributes
     return Event(
         id=event_id(epoch, service.presence_subject, seq),
         kind=finding.kind,
@@ -53,9 +53,9 @@ def service_event(finding: ServiceFinding, epoch: str, seq: int, now: datetime, 
         service=service.service,
         training_type=None,
         version=None,
-        service_name=naming.name,
-        labels=naming.labels,
-        links=naming.links_of(service),
+        service_name=attributes.name,
+        labels=attributes.labels,
+        links=attributes.links_of(service),
         from_status=None,
         to_status=None,
         late=finding.late,

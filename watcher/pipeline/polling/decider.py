@@ -300,16 +300,16 @@ class Decider:
         return unlisted(snapshot, last_shown_at(self._cache, poll, snapshot.ref))
 
     def _context(self, context: PollContext, ref: TrainingRef, new_since: datetime | None = None) -> DecisionContext:
-        naming = context.poll.naming_of(ref)
+        attributes = context.poll.attributes_of(ref)
         return DecisionContext(
             epoch=self._cache.epoch,
             polling_since=self._polling_since(context, ref),
             service_was_gone=context.service_was_gone,
             new_since=new_since,
-            service_name=naming.name,
-            labels=naming.labels,
-            links=naming.links_of(context.poll.service, ref),
-            stuck_rules=naming.stuck_rules or LEARNED_RULES,
+            service_name=attributes.name,
+            labels=attributes.labels,
+            links=attributes.links_of(context.poll.service, ref),
+            stuck_rules=attributes.stuck_rules or LEARNED_RULES,
             catch_up=context.catch_up,
         )
 

@@ -16,7 +16,7 @@ from watcher.pipeline.polling.targets import PollContext
 
 def rules_of(poll: Poll, snapshot: Snapshot) -> StuckRules:
     """Return the rules of the watch of a training."""
-    return poll.naming_of(snapshot.ref).stuck_rules or LEARNED_RULES
+    return poll.attributes_of(snapshot.ref).stuck_rules or LEARNED_RULES
 
 
 def shown_in_progress(

@@ -28,13 +28,13 @@ class IncidentScopes:
 
     def add_poll(self, poll: Poll) -> None:
         """Add the scopes of a poll: its service, and the trainings with a watch of their own."""
-        naming = poll.naming
+        attributes = poll.attributes
         of_service = IncidentScope(
             account=poll.service.account,
             service=poll.service,
-            service_name=naming.name,
-            labels=naming.labels,
-            links=naming.links_of(poll.service),
+            service_name=attributes.name,
+            labels=attributes.labels,
+            links=attributes.links_of(poll.service),
         )
         self._scopes[poll.service.subject] = of_service
         self._scopes[poll.key] = IncidentScope(account=poll.service.account) if poll.discovers else of_service
@@ -43,7 +43,7 @@ class IncidentScopes:
 
     def add_training(self, poll: Poll, ref: TrainingRef) -> None:
         """Add the scope of a training that a poll concerns."""
-        own = poll.naming_of(ref)
+        own = poll.attributes_of(ref)
         self._scopes[ref.watch_subject] = IncidentScope(
             account=ref.account,
             # The list of services knows the trainings with a watch of their own, too.

@@ -95,7 +95,7 @@ class IncidentMonitor:
         tracker = self._trackers.setdefault(account, IncidentTracker(account, self._thresholds))
         alone = replace(self._thresholds, account_after=timedelta.max)
         self._clocks.setdefault(account, IncidentTracker(account, alone))
-        if poll.training is None and poll.naming.updates is not False:
+        if poll.training is None and poll.attributes.updates is not False:
             self._updates.setdefault(account, IncidentTracker(account, alone))
         if poll.discovers:
             self._discovering[account] = poll

@@ -55,7 +55,7 @@ def absences_in(
     """
     if not poll.finds_new or poll.discovers:
         return NO_ABSENCES
-    rules, time = poll.naming.retraining_rules, surely_asked_at(result)
+    rules, time = poll.attributes.retraining_rules, surely_asked_at(result)
     retrainings: list[Retraining] = []
     events: list[Event] = []
     for known in cache.retrainings(poll.service).values():
@@ -64,7 +64,7 @@ def absences_in(
             continue
         for item in facts:
             state = reported(state, item)
-            events.append(overdue_event(state, item, poll.naming, cache.epoch, asked_at=result.asked_at, now=now))
+            events.append(overdue_event(state, item, poll.attributes, cache.epoch, asked_at=result.asked_at, now=now))
         retrainings.append(state)
     return Absences(retrainings=tuple(retrainings), events=tuple(events))
 
@@ -93,7 +93,7 @@ def changed_retrainings(cache: PollCache, decisions: Iterable[Decision], absence
 
 def expected_retrainings(cache: PollCache, poll: Poll) -> list[ExpectedRetraining]:
     """Return the retrainings of a poll, as metrics show them."""
-    rules = poll.naming.retraining_rules
+    rules = poll.attributes.retraining_rules
     return [
         ExpectedRetraining(ref=state.ref, reported=state.reported, deadline=next_overdue(state, rules))
         for state in _judged(cache, poll)
@@ -110,7 +110,7 @@ def _judged(cache: PollCache, poll: Poll) -> Iterable[Retraining]:
 
 def earliest_overdue(cache: PollCache, poll: Poll, after: datetime) -> datetime | None:
     """Return the next time after this one at which a retraining may be overdue; ``None`` where there is none."""
-    rules = poll.naming.retraining_rules
+    rules = poll.attributes.retraining_rules
     deadlines = (next_overdue(state, rules) for state in _judged(cache, poll))
     earliest = min((time for time in deadlines if time is not None and time > after), default=None)
     return None if earliest is None else earliest + DATE_STEP

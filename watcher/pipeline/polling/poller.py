@@ -286,7 +286,7 @@ class Poller:
         self._targets.add(target, self._clock.monotonic())
         if self._was_polled_before(poll):
             self._join_catch_up(poll)
-        log.info("service.discovered", service=poll.service.service, name=poll.naming.name)
+        log.info("service.discovered", service=poll.service.service, name=poll.attributes.name)
 
     def _was_polled_before(self, poll: Poll) -> bool:
         return self.cache.poll(poll.key).good_asked_at is not None

@@ -97,12 +97,12 @@ class ServiceLists:
             if earlier is not None and poll is not None:
                 kind = Kind.BACK if self._cache.incident_row(service.ref.presence_subject).seq else Kind.APPEARED
                 late = earlier < context.polling_since
-                naming = replace(poll.naming, name=poll.naming.name or service.name)
+                attributes = replace(poll.attributes, name=poll.attributes.name or service.name)
                 findings.append(
                     ServiceFinding(
                         kind=kind,
                         service=service.ref,
-                        naming=naming,
+                        attributes=attributes,
                         after=earlier,
                         before=services.answered_at,
                         late=late,
@@ -192,7 +192,7 @@ class ServiceLists:
         return ServiceFinding(
             kind=Kind.GONE,
             service=ref,
-            naming=poll.naming,
+            attributes=poll.attributes,
             after=after,
             before=services.answered_at,
             late=after < context.polling_since,

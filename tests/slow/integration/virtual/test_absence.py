@@ -94,7 +94,7 @@ def single_polls() -> list[Poll]:
     alone = Poll(
         service=ServiceRef("main", "s3"), training=TrainingRef("main", "s3", "pop", "v1"), cadence=listed.cadence
     )
-    return [listed, alone, replace(other, whole_service=False, single=dict.fromkeys(refs, other.naming))]
+    return [listed, alone, replace(other, whole_service=False, single=dict.fromkeys(refs, other.attributes))]
 
 
 def run_amid_changes(

@@ -41,7 +41,7 @@ from watcher.core.delivery.state import State
 from watcher.core.event import Event, Kind
 from watcher.core.incidents.model import Thresholds
 from watcher.core.messages.reasons import reason_text
-from watcher.core.polling.plan import Naming, Poll
+from watcher.core.polling.plan import Poll, WatchAttributes
 from watcher.core.routing.matcher import ALL_KINDS, Matcher, matcher_of, patterns_of
 from watcher.core.routing.routes import Routes
 from watcher.core.routing.silence import EXEMPT, Silence
@@ -231,7 +231,9 @@ class Plan:
         """A list call for each service."""
         polls = service_polls(self.services, self.interval_seconds, self.interval_seconds)
         limit = None if self.stuck_seconds is None else StuckRules(usual=timedelta(seconds=self.stuck_seconds))
-        return [replace(poll, naming=Naming(labels=dict(self.labels), stuck_rules=limit)) for poll in polls]
+        return [
+            replace(poll, attributes=WatchAttributes(labels=dict(self.labels), stuck_rules=limit)) for poll in polls
+        ]
 
     @property
     def routes(self) -> Routes:

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from watcher.core.polling.covered import HASH_BYTES, covered, marks_of, no_longer_covered
-from watcher.core.polling.plan import Naming, Poll
+from watcher.core.polling.plan import Poll, WatchAttributes
 from watcher.core.polling.result import PollState
 from watcher.core.polling.schedule import Cadence
 from watcher.core.training.model import ServiceRef, TrainingRef
@@ -22,7 +22,7 @@ def refs(versions: str) -> list[TrainingRef]:
 
 
 def joined(versions: str) -> Poll:
-    return replace(WHOLE, whole_service=False, single={ref: Naming() for ref in refs(versions)})
+    return replace(WHOLE, whole_service=False, single={ref: WatchAttributes() for ref in refs(versions)})
 
 
 def row(poll: Poll) -> PollState:

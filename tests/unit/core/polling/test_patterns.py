@@ -55,8 +55,8 @@ def test_the_more_specific_pattern_names_and_the_shortest_interval_applies() -> 
     )
     poll = found(polls, "6wxa")
     assert poll is not None
-    assert poll.naming.labels == {"team": "search", "env": "x"}
-    assert poll.naming.name == "named"
+    assert poll.attributes.labels == {"team": "search", "env": "x"}
+    assert poll.attributes.name == "named"
     assert poll.cadence.interval == timedelta(seconds=30)
 
 
@@ -66,7 +66,7 @@ def test_a_watch_of_its_own_is_more_specific_than_a_pattern(version: str | None)
         [watch("*", 30, labels={"team": "all", "env": "x"}), watch("6wxa", 60, version=version, name="own")]
     )
     exact = next(poll for poll in polls if not poll.discovers)
-    assert (exact.naming.name, exact.naming.labels) == ("own", {"team": "all", "env": "x"})
+    assert (exact.attributes.name, exact.attributes.labels) == ("own", {"team": "all", "env": "x"})
     assert exact.cadence.interval == timedelta(seconds=30)
 
 
@@ -74,8 +74,8 @@ def test_a_training_with_a_watch_of_its_own_keeps_its_name_in_the_list_of_its_se
     polls = plan_polls([watch("6*"), watch("6wxa", version="v1", name="own")])
     poll = found(polls, "6wxa")
     assert poll is not None
-    assert poll.naming_of(TrainingRef("main", "6wxa", "pop", "v1")).name == "own"
-    assert poll.naming_of(TrainingRef("main", "6wxa", "pop", "v2")).name == "named"
+    assert poll.attributes_of(TrainingRef("main", "6wxa", "pop", "v1")).name == "own"
+    assert poll.attributes_of(TrainingRef("main", "6wxa", "pop", "v2")).name == "named"
 
 
 def test_the_reports_follow_the_pattern() -> None:

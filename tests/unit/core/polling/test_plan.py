@@ -31,18 +31,18 @@ def test_the_list_of_a_watched_service_covers_its_single_trainings_in_any_order(
         assert set(poll.single) == {POP}
 
 
-def test_overlapping_watches_take_the_shorter_interval_and_the_more_specific_naming() -> None:
+def test_overlapping_watches_take_the_shorter_interval_and_the_more_specific_attributes() -> None:
     (poll,) = plan_polls(
         [watch(seconds=30, name="shop", team="a", env="prod"), watch(POP, seconds=5, name="best", team="b")]
     )
     assert poll.cadence.interval == timedelta(seconds=5)
-    assert poll.naming_of(POP).name == "best"
-    assert poll.naming_of(POP).labels == {"team": "b", "env": "prod"}
+    assert poll.attributes_of(POP).name == "best"
+    assert poll.attributes_of(POP).labels == {"team": "b", "env": "prod"}
     other = TrainingRef("main", "s1", "pop", "v2")
-    assert poll.naming_of(other).labels == {"team": "a", "env": "prod"}
+    assert poll.attributes_of(other).labels == {"team": "a", "env": "prod"}
 
 
 def test_a_training_watched_twice_has_one_poll() -> None:
     (poll,) = plan_polls([watch(POP, seconds=30, team="a"), watch(POP, seconds=10, env="prod")])
     assert poll.cadence.interval == timedelta(seconds=10)
-    assert poll.naming.labels == {"team": "a", "env": "prod"}
+    assert poll.attributes.labels == {"team": "a", "env": "prod"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from watcher.core.polling.plan import Naming
+from watcher.core.polling.plan import WatchAttributes
 from watcher.core.training.links import placeholders_in
 from watcher.core.training.model import ServiceRef, TrainingRef
 
@@ -28,13 +28,13 @@ TRAINING = TrainingRef("main", "6wx/abc", "pop", "v 1<2>|é")
 def test_a_link_is_filled_in_and_left_out_where_a_value_is_missing(
     template: str, training: str, service: str | None
 ) -> None:
-    naming = Naming(name="shop & co", links={"console": template})
-    assert naming.links_of(SERVICE, TRAINING) == {"console": training}
-    assert naming.links_of(SERVICE) == ({} if service is None else {"console": service})
+    attributes = WatchAttributes(name="shop & co", links={"console": template})
+    assert attributes.links_of(SERVICE, TRAINING) == {"console": training}
+    assert attributes.links_of(SERVICE) == ({} if service is None else {"console": service})
 
 
 def test_without_a_name_the_id_of_the_service_stands_for_it() -> None:
-    assert Naming(links={"runbook": "https://x.example/{name}"}).links_of(SERVICE) == {
+    assert WatchAttributes(links={"runbook": "https://x.example/{name}"}).links_of(SERVICE) == {
         "runbook": "https://x.example/6wx%2Fabc"
     }
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from watcher.clock import Clock
-from watcher.core.polling.plan import Naming, Poll
+from watcher.core.polling.plan import Poll, WatchAttributes
 from watcher.core.polling.result import Cause, PollFailure, PollOutcome, PollResult
 from watcher.core.polling.schedule import Cadence
 from watcher.core.training.model import Observation, ServiceRef, Source, TrainingRef
@@ -42,7 +42,7 @@ class Lists:
 
 
 def joined(*, whole_service: bool) -> Poll:
-    single = dict.fromkeys(REFS, Naming())
+    single = dict.fromkeys(REFS, WatchAttributes())
     return Poll(service=SERVICE, cadence=CADENCE, whole_service=whole_service, single=single)
 
 

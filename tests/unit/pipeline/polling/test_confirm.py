@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from watcher.core.polling.plan import Naming, Poll
+from watcher.core.polling.plan import Poll, WatchAttributes
 from watcher.core.polling.result import PollResult
 from watcher.core.polling.schedule import Cadence
 from watcher.core.training.model import ServiceRef, Snapshot, TrainingRef
@@ -24,7 +24,7 @@ RESULT = PollResult(shown=(), asked_at=NOW, answered_at=NOW, digest=b"")
 
 def target_of(service: str) -> PollTarget:
     return PollTarget(
-        poll=Poll(service=ServiceRef("main", service), cadence=CADENCE, naming=Naming()), polling_since=NOW
+        poll=Poll(service=ServiceRef("main", service), cadence=CADENCE, attributes=WatchAttributes()), polling_since=NOW
     )
 
 

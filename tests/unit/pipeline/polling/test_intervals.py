@@ -13,7 +13,7 @@ from unittest import mock
 import pytest
 
 from watcher.core.batch import Batch, SavedState
-from watcher.core.polling.plan import Naming, Poll
+from watcher.core.polling.plan import Poll, WatchAttributes
 from watcher.core.polling.schedule import Cadence
 from watcher.core.training.current_run import Bounds, CurrentRun, LearnedLimits, RunStart, Stage
 from watcher.core.training.model import ServiceRef, Snapshot, TrainingRef
@@ -96,7 +96,7 @@ def polled(trainings: Sequence[Snapshot]) -> tuple[Intervals, PollTarget, World]
     poll = Poll(
         service=ServiceRef("main", "s"),
         cadence=Cadence(interval=interval, idle_interval=5 * interval),
-        naming=Naming(stuck_rules=StuckRules(usual=LIMIT)),
+        attributes=WatchAttributes(stuck_rules=StuckRules(usual=LIMIT)),
     )
     intervals = Intervals(cache, world, world)  # type: ignore[arg-type]  # only this method is called
     return intervals, PollTarget(poll=poll, polling_since=START), world

@@ -15,7 +15,7 @@ from tests.unit.receivers.samples import sample_event, sample_incident
 from watcher.core.batch import Batch, IncidentRow, SavedState
 from watcher.core.event import Kind, Restore
 from watcher.core.incidents.model import Thresholds
-from watcher.core.polling.plan import Naming, Poll
+from watcher.core.polling.plan import Poll, WatchAttributes
 from watcher.core.polling.schedule import Cadence
 from watcher.core.polling.service_event import ServiceFinding
 from watcher.core.training.decision import Decision, DecisionReason
@@ -115,7 +115,7 @@ class CountedKind:
 
 
 def finding(service: ServiceRef, kind: Kind) -> ServiceFinding:
-    return ServiceFinding(kind=kind, service=service, naming=Naming(), after=NOW, before=NOW)
+    return ServiceFinding(kind=kind, service=service, attributes=WatchAttributes(), after=NOW, before=NOW)
 
 
 @pytest.mark.parametrize("kind", [Kind.APPEARED, Kind.GONE, Kind.BACK])

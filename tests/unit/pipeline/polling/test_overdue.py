@@ -12,7 +12,7 @@ import pytest
 from tests.unit.pipeline.polling.test_cache import RowStore
 from watcher.core.batch import Batch
 from watcher.core.event import Event, Kind
-from watcher.core.polling.plan import EVERY_SERVICE, Naming, Poll
+from watcher.core.polling.plan import EVERY_SERVICE, Poll, WatchAttributes
 from watcher.core.polling.result import PollResult, UnreadableRecord
 from watcher.core.polling.schedule import Cadence
 from watcher.core.training.absence import Missing
@@ -34,7 +34,7 @@ RULES = RetrainingRules(expect_every={"*": 6 * HOUR})
 POLL = Poll(
     service=ServiceRef("main", "s"),
     cadence=Cadence(interval=timedelta(seconds=30), idle_interval=timedelta(minutes=5)),
-    naming=Naming(name="shop", retraining_rules=RULES),
+    attributes=WatchAttributes(name="shop", retraining_rules=RULES),
 )
 RESULT = PollResult(shown=(), asked_at=NOW, answered_at=NOW, digest=b"", server_date=NOW)
 BACK = UnconfirmedStatus(status="learning", asked_at=NOW, answered_at=NOW, source=Source.LIST)
@@ -100,7 +100,7 @@ async def test_a_list_that_was_asked_for_after_the_deadline_shows_it() -> None:
         ({}, {}, (decided(change(kind=Kind.SUCCEEDED, from_status="learning", to_status="completed")),)),
         ({}, {}, (decided(pending=BACK),)),
         ({"training": REF}, {}, ()),
-        ({"whole_service": False, "single": {REF: Naming()}}, {}, ()),
+        ({"whole_service": False, "single": {REF: WatchAttributes()}}, {}, ()),
         ({"service": ServiceRef("main", EVERY_SERVICE)}, {}, ()),
     ],
 )

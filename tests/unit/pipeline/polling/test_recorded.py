@@ -11,7 +11,7 @@ import pytest
 
 from tests.unit.pipeline.polling.test_cache import RowStore
 from watcher.core.json_object import JsonObject, json_object
-from watcher.core.polling.plan import Naming, Poll
+from watcher.core.polling.plan import Poll, WatchAttributes
 from watcher.core.polling.schedule import Cadence
 from watcher.core.training.model import ListedTraining, ServiceRef, Snapshot, Source, TrainingRef, UnconfirmedStatus
 from watcher.pipeline.polling.cache import PollCache
@@ -74,5 +74,5 @@ def test_another_status_or_record_is_decided(item: ListedTraining) -> None:
 
 
 def test_a_training_that_is_not_watched_is_not_decided() -> None:
-    joined = replace(POLL, whole_service=False, single={replace(REF, version="v2"): Naming()})
+    joined = replace(POLL, whole_service=False, single={replace(REF, version="v2"): WatchAttributes()})
     assert differing_from_recorded(recorded({}), joined, [listed("completed")]) == []

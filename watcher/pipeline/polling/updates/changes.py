@@ -106,7 +106,7 @@ def update_changes(cache: PollCache, context: PollContext, answers: ServiceAnswe
 
 def awaits_updates(cache: PollCache, poll: Poll, listed: PollResult) -> bool:
     """Return whether only a list of updates can say now that a retraining is overdue."""
-    rules, time = poll.naming.retraining_rules, surely_asked_at(listed)
+    rules, time = poll.attributes.retraining_rules, surely_asked_at(listed)
     states = (state for state in cache.retrainings(poll.service).values() if state.cycle is not None)
     return any(item.missing is Missing.START for state in states for item in overdue_at(state, rules, time))
 
@@ -119,13 +119,13 @@ def _with_absence(
     if state.cycle is None or not own or any(item.unreadable for item in own):
         return state, None
     time = min(surely_asked_at(answers.listed), *(surely_asked_at(item) for item in own))
-    facts = overdue_at(state, poll.naming.retraining_rules, time)
+    facts = overdue_at(state, poll.attributes.retraining_rules, time)
     late = next((item for item in facts if item.missing is Missing.START), None)
     if late is None or may_have_changed(cache, poll, answers.listed, (), state.ref):
         return state, None
     state = reported(state, late)
     asked_at = min(item.asked_at for item in own)
-    return state, overdue_event(state, late, poll.naming, cache.epoch, asked_at=asked_at, now=now)
+    return state, overdue_event(state, late, poll.attributes, cache.epoch, asked_at=asked_at, now=now)
 
 
 def _age_key(snapshot: Snapshot) -> tuple[datetime, datetime]:
@@ -137,18 +137,18 @@ def _age_key(snapshot: Snapshot) -> tuple[datetime, datetime]:
 def _decided(
     cache: PollCache, context: PollContext, snapshot: Snapshot, item: UpdateList, times: AnswerTimes
 ) -> UpdateDecision:
-    return decide_updates(snapshot, item.shown, naming_context(cache, context, item.training), times)
+    return decide_updates(snapshot, item.shown, attributes_context(cache, context, item.training), times)
 
 
-def naming_context(cache: PollCache, context: PollContext, ref: TrainingRef) -> DecisionContext:
+def attributes_context(cache: PollCache, context: PollContext, ref: TrainingRef) -> DecisionContext:
     """Return the context of a decision about a training whose status does not change."""
-    naming = context.poll.naming_of(ref)
+    attributes = context.poll.attributes_of(ref)
     return DecisionContext(
         epoch=cache.epoch,
         polling_since=context.polling_since,
-        service_name=naming.name,
-        labels=naming.labels,
-        links=naming.links_of(context.poll.service, ref),
+        service_name=attributes.name,
+        labels=attributes.labels,
+        links=attributes.links_of(context.poll.service, ref),
     )
 
 

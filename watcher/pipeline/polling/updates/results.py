@@ -12,7 +12,7 @@ from watcher.core.usability.decision import decide_result
 from watcher.pipeline.polling.cache import PollCache
 from watcher.pipeline.polling.overdue import surely_asked_at
 from watcher.pipeline.polling.targets import PollContext
-from watcher.pipeline.polling.updates.changes import UpdateChanges, naming_context
+from watcher.pipeline.polling.updates.changes import UpdateChanges, attributes_context
 
 
 def result_changes(cache: PollCache, context: PollContext, result: PollResult, now: datetime) -> UpdateChanges:
@@ -34,7 +34,7 @@ def result_changes(cache: PollCache, context: PollContext, result: PollResult, n
         if retraining is None or snapshot.pending is not None or snapshot.ref not in shown:
             continue
         known = retrainings.get(retraining.ref, retraining)
-        names = naming_context(cache, context, snapshot.ref)
+        names = attributes_context(cache, context, snapshot.ref)
         decision = decide_result(snapshot, known, asked_at, names, now)
         snapshots += [decision.snapshot] if decision.snapshot != snapshot else []
         events += [] if decision.event is None else [decision.event]
