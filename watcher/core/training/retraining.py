@@ -109,4 +109,7 @@ def start_in(event: Event) -> Bounds | None:
 
 def _after_completion(state: Retraining, event: Event) -> Retraining:
     good = GoodVersion(version=event.version or "", ended=event.bounds)
+    if state.last_good is not None and state.last_good.ended.before > good.ended.before:
+        # An end that waited for its confirmation may be the older one.
+        good = state.last_good
     return replace(state, last_good=good, reported=state.reported - {Missing.COMPLETED})

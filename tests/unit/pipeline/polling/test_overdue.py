@@ -77,6 +77,15 @@ def unreadable(*identity: str | None) -> dict[str, Any]:
     return {"unreadable": (UnreadableRecord(reason="", identity=identity, sample={}),)}
 
 
+def test_an_end_that_was_confirmed_late_is_not_the_latest_one() -> None:
+    state = Retraining(ref=RETRAINING, since=NOW - 30 * HOUR)
+    ended = {"kind": Kind.SUCCEEDED, "from_status": "learning", "to_status": "completed"}
+    for version, hours_ago in (("v1", 3), ("v3", 1), ("v2", 2)):
+        state = state.after(change(**ended, version=version, after=NOW - 9 * HOUR, before=NOW - hours_ago * HOUR))
+    assert state.last_good is not None
+    assert state.last_good.version == "v3"
+
+
 async def test_a_list_that_was_asked_for_after_the_deadline_shows_it() -> None:
     cache = await cache_of()
     found = absences_in(cache, POLL, RESULT, [], NOW)
