@@ -117,7 +117,7 @@ def _services(
         own = types[service]
         return not own & by_type.keys(), not own & busy.keys(), names.get(service) or service.service
 
-    labels = {polled.poll.service: polled.poll.naming.labels for polled in status.polls}
+    labels = {polled.poll.service: polled.poll.attributes.labels for polled in status.polls}
     return [
         ServiceRow(
             service=service,

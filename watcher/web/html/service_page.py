@@ -83,13 +83,13 @@ def read_service_page(  # noqa: PLR0913, PLR0917 - the parts of one page
     if not part.polls and not part.trainings:
         raise OperationRefusedError(f"there is no service {service.service} in the account {service.account}")
     polls = [polled.poll for polled in part.polls] or planned(config)
-    naming = next((poll.naming for poll in polls if poll.service == service), None)
+    attributes = next((poll.attributes for poll in polls if poll.service == service), None)
     return ServicePage(
         service=service,
         part=part,
         name=min(service_names(polls).get(service, ()), default=service.service),
-        labels={} if naming is None else naming.labels,
-        links={} if naming is None else naming.links_of(service),
+        labels={} if attributes is None else attributes.labels,
+        links={} if attributes is None else attributes.links_of(service),
         groups=_groups(views, service, part.trainings, now),
     )
 

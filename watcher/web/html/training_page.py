@@ -37,7 +37,7 @@ def training_values(page: TrainingPage) -> dict[str, object]:
     links = (
         {}
         if page.poll is None
-        else page.poll.poll.naming_of(snapshot.ref).links_of(snapshot.ref.service_ref, snapshot.ref)
+        else page.poll.poll.attributes_of(snapshot.ref).links_of(snapshot.ref.service_ref, snapshot.ref)
     )
     return {
         "nav": "overview",
