@@ -63,6 +63,8 @@ STEPS: Final[Mapping[str, Step]] = MappingProxyType(
         "migrate": Step(migrate, "upgrade"),
         "record": Step(polls, "_record", lambda args, _: bool(args[1].events)),
         "flush": Step(polls, "_record", lambda args, _: not args[1].events),
+        "update": Step(polls, "_record", lambda args, _: any(event.update for event in args[1].events)),
+        "overdue": Step(polls, "_record", lambda args, _: any(event.overdue for event in args[1].events)),
         "route": Step(outbox, "enqueue"),
         "claim": Step(leases, "_claim", lambda _, result: result is None or bool(result)),
         "settle": Step(deliveries, "_settle"),

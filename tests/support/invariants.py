@@ -124,6 +124,8 @@ def _violations(evidence: Evidence) -> list[Violation]:
         *(_lost_statuses(evidence, transitions) if evidence.answers_comparable else ()),
         *(_unshown_statuses(evidence.shown, [*transitions, *stuck]) if evidence.answers_comparable else ()),
         *_repeated_reports(stuck),
+        *_repeated_updates(events),
+        *_repeated_absences_of_results(events),
         *_wrong_absences(events),
         *_open_ends(evidence.announced),
         *_ledger_faults(evidence),
@@ -168,6 +170,29 @@ def _repeated_reports(stuck: Iterable[Event]) -> Iterator[Violation]:
     for (subject, since, level), count in counts.items():
         if count > 1:
             yield Violation(Breach.SECOND_ID, f"{subject}: {count} events of level {level} since {since.after}")
+
+
+def _repeated_updates(events: Iterable[Event]) -> Iterator[Violation]:
+    """One event each end of an update; it cannot end twice in the same way without another end between."""
+    ends: dict[tuple[str, str], list[Kind]] = defaultdict(list)
+    for event in events:
+        if event.update is not None:
+            ends[event.subject, event.update.version].append(event.kind)
+    for (subject, version), kinds in ends.items():
+        if any(earlier is later for earlier, later in itertools.pairwise(kinds)):
+            yield Violation(Breach.SECOND_ID, f"{subject}: update {version} ended as {', '.join(kinds)}")
+
+
+def _repeated_absences_of_results(events: Iterable[Event]) -> Iterator[Violation]:
+    """One event a completion, after its limit."""
+    missing = [(event, event.unusable) for event in events if event.unusable is not None]
+    counts = Counter((event.subject, facts.completed) for event, facts in missing)
+    for (subject, completed), count in counts.items():
+        if count > 1:
+            yield Violation(Breach.SECOND_ID, f"{subject}: {count} events about no result since {completed.before}")
+    for event, facts in missing:
+        if event.after - facts.completed.before <= facts.limit:
+            yield Violation(Breach.UNTRUE, f"{event.short_id}: the limit had not passed")
 
 
 def _wrong_absences(events: Sequence[Event]) -> Iterator[Violation]:

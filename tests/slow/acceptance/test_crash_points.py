@@ -33,7 +33,7 @@ from watcher.store.sqlite.backup_folder import BackupFolder
 from watcher.store.sqlite.connections import writer_engine
 
 BOUND_SECONDS: Final = 60.0
-RARE: Final = frozenset({"migrate", "retention", "copy", "publish"})
+RARE: Final = frozenset({"migrate", "retention", "copy", "publish", "update", "overdue"})
 EVERY_POINT: Final = {
     *((step, side) for step in dying.STEPS for side in SIDES if step not in RARE),
     *((step, BETWEEN) for step in dying.STEPS if step not in {*RARE, "reclaim"}),
@@ -69,12 +69,12 @@ class CrashScenario:
         assert (self.folder / HIT).read_text() == str(point)
         (self.folder / HIT).unlink()
 
-    async def run_to_the_end(self) -> None:
-        """Run a daemon until every message is delivered, and stop it with SIGTERM."""
+    async def run_to_the_end(self, answers: int = 100) -> None:
+        """Run a daemon for so many answers, and until every message is delivered; stop it with SIGTERM."""
         started_at = datetime.now(UTC)
         process = dying.start(self.folder, daemon_in_process.ENVIRON, None)
         shown = len(self.api.shown)
-        await daemon_in_process.eventually(lambda: len(self.api.shown) > shown + 100, BOUND_SECONDS)
+        await daemon_in_process.eventually(lambda: len(self.api.shown) > shown + answers, BOUND_SECONDS)
         await daemon_in_process.eventually(lambda: all_delivered(self.folder), BOUND_SECONDS)
         await self._stop(process)
         self.runs.append(DaemonRun(started_at, datetime.now(UTC)))

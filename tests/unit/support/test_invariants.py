@@ -11,6 +11,7 @@ import pytest
 from tests.support.invariants import DaemonRun, Evidence, LedgerEntry, repeats, slowest_seconds, violations
 from tests.support.recording_simulator import ShownAnswer
 from tests.support.servers import Received
+from tests.unit.receivers.samples import CASES
 from watcher.core.delivery.reason import text_reason
 from watcher.core.delivery.state import State
 from watcher.core.event import Event, Kind, event_id
@@ -84,6 +85,13 @@ def entry(item: Event, ending: str | None = "delivered") -> LedgerEntry:
     return LedgerEntry(item.id, "hook", f"msg_{item.seq}", ending)
 
 
+def repeated(case: str) -> dict[str, object]:
+    """Return an event about a completed training that was announced a second time, under the next number."""
+    first = replace(CASES[case], subject=KEY, seq=1, id=event_id("e", KEY, 1))
+    second = replace(first, seq=2, id=event_id("e", KEY, 2))
+    return {"announced": [announced(first), announced(second)], "shown": []}
+
+
 FIRST = event(1, "waiting", "learning", 2)
 SECOND = event(2, "learning", "completed", 4)
 GOOD = Evidence(
@@ -132,6 +140,8 @@ def test_a_repeat_under_the_same_id_with_the_same_bytes_is_allowed_and_counted()
         ({"announced": [announced(FIRST), announced(replace(SECOND, seq=3))]}, "a gap or a repeat"),
         ({"announced": [announced(FIRST), announced(FIRST)]}, "one id"),
         ({"received": {"hook": [received(FIRST), received(replace(SECOND, id="evt_strange"))]}}, "does not know"),
+        (repeated("update-failed"), "update p0000kkkkkk ended as update-failed, update-failed"),
+        (repeated("unusable"), "2 events about no result"),
         ({"shown": [item for item in GOOD.shown if item.status != "completed"]}, "was not shown"),
     ],
     ids=[
@@ -150,6 +160,8 @@ def test_a_repeat_under_the_same_id_with_the_same_bytes_is_allowed_and_counted()
         "gap",
         "one-id",
         "unknown",
+        "update-twice",
+        "unusable-twice",
         "not-shown",
     ],
 )
