@@ -42,7 +42,7 @@ def find_service(config: Config, views: Views, states: Mapping[str, PollState], 
 
 def service_part(whole: StatusReport, service: ServiceRef) -> StatusReport:
     """Return the part of the status that is about one service, and about the daemon."""
-    account = f"account:{quote(service.account, safe='')}"
+    account, updates = (f"{kind}:{quote(service.account, safe='')}" for kind in ("account", "updates"))
     prefixes = tuple(f"{kind}:{service.subject.partition(':')[2]}/" for kind in ("training", "watch"))
     return replace(
         whole,
@@ -50,8 +50,9 @@ def service_part(whole: StatusReport, service: ServiceRef) -> StatusReport:
         incidents=[
             item
             for item in whole.incidents
-            if item.subject in {account, service.subject} or item.subject.startswith(prefixes)
+            if item.subject in {account, updates, service.subject} or item.subject.startswith(prefixes)
         ],
+        overdue=[item for item in whole.overdue if item.ref.service_ref == service],
         reasons=(),
         queues=(),
         failed_deliveries=(),
@@ -69,6 +70,7 @@ def training_part(part: StatusReport, ref: TrainingRef, polled: PollReport | Non
     return replace(
         part,
         polls=[] if polled is None else [polled],
+        overdue=[item for item in part.overdue if item.ref.type == ref.type],
         incidents=[
             item
             for item in part.incidents

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -13,8 +13,10 @@ from watcher.core.delivery.state import NEEDS_OPERATOR
 from watcher.core.health.problems import DaemonHealth, Problem, ProblemCode
 from watcher.core.health.readiness import NotReady, NotReadyReason, not_ready_reasons
 from watcher.core.polling.result import PollState
+from watcher.core.training.retraining import Retraining
 from watcher.reading.store import store_health
 from watcher.reading.trainings import choose_trainings, planned, with_progress
+from watcher.reports.polls import serves
 from watcher.reports.status import FailedDelivery, PollReport, StatusReport, failed_deliveries_in, known, poll_reports
 from watcher.reports.trainings import Selection, TrainingTotals
 from watcher.store.delivery.views import DeliveryFilter
@@ -71,6 +73,7 @@ def read_status(  # noqa: PLR0913 - the parts of one report
         more=chosen.more,
         polls=polls,
         incidents=views.incidents(),
+        overdue=[item for item in views.overdue() if _is_expected(item, polls)],
         queues=queues,
         failed_deliveries=_failed_deliveries(views) if _any_failed_delivery(queues) else (),
         receivers=frozenset(config.receivers),
@@ -89,6 +92,12 @@ def _polled(config: Config, states: Mapping[str, PollState], *, faulty: bool) ->
     polls = poll_reports(planned(config), states)
     # With a faulty file, the daemon may have another interval or service than the file, and not yet this one.
     return [polled for polled in polls if not polled.untried] if faulty else polls
+
+
+def _is_expected(state: Retraining, polls: Iterable[PollReport]) -> bool:
+    """Return whether a watch of the whole service still expects its retrainings."""
+    service = state.ref.service_ref
+    return any(polled.poll.finds_new and serves(polled.poll, service, None) for polled in polls)
 
 
 def _not_ready(views: Views, place: StorePlace, now: datetime) -> Sequence[NotReadyReason]:

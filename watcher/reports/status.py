@@ -35,6 +35,7 @@ from watcher.reports.polls import serves, target_text, with_discovered, with_vie
 from watcher.reports.trainings import NO_FILTER, Selection, TrainingTotals
 
 if TYPE_CHECKING:
+    from watcher.core.training.retraining import Retraining
     from watcher.reports.progress import Progress
     from watcher.reports.store_health import StoreHealth
     from watcher.store.delivery.views import DeliveryView
@@ -97,6 +98,8 @@ class StatusReport:
     polls: Sequence[PollReport]
     incidents: Sequence[Incident]
     """The open incidents."""
+    overdue: Sequence[Retraining] = ()
+    """The watched retrainings that were reported as overdue; they are no problems of the watcher."""
     queues: Sequence[QueueState]
     failed_deliveries: Sequence[FailedDelivery]
     receivers: frozenset[str]

@@ -17,6 +17,7 @@ from watcher.core.training.model import TrainingRef
 if TYPE_CHECKING:
     from watcher.core.delivery.receiver_state import ReceiverState
     from watcher.core.health.problems import Problem
+    from watcher.core.training.retraining import Retraining
     from watcher.reports.status import FailedDelivery, KnownTraining, PollReport, StatusReport
     from watcher.reports.trainings import TrainingTotals
     from watcher.store.unannounced import UnannouncedEvent
@@ -32,6 +33,7 @@ def status_json(report: StatusReport) -> dict[str, object]:
         "totals": _totals_json(report.totals),
         "polls": [poll_json(item) for item in report.polls],
         "incidents": [_incident_json(item) for item in report.incidents],
+        "overdue": [_overdue_json(item) for item in report.overdue],
         "deliveries": [queue_json(item, report.receivers) for item in report.queues],
         "failed_deliveries": [_failed_delivery_json(item) for item in report.failed_deliveries],
         "deviations": [_deviation_json(item) for item in report.deviations],
@@ -103,6 +105,19 @@ def _incident_json(incident: Incident) -> dict[str, object]:
         "since": to_text(incident.since),
         "opened_at": to_text(incident.opened_at),
         "last_good_at": _time_json(incident.last_good_at),
+    }
+
+
+def _overdue_json(state: Retraining) -> dict[str, object]:
+    last = state.latest_start
+    return {
+        "account": state.ref.account,
+        "service": state.ref.service,
+        "training_type": state.ref.type,
+        "missing": sorted(item.value for item in state.reported),
+        "last_start": None if last is None else {"after": to_text(last.after), "before": to_text(last.before)},
+        "last_good": None if state.last_good is None else state.last_good.version,
+        "cycle_seconds": None if state.cycle is None else state.cycle.period.total_seconds(),
     }
 
 

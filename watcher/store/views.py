@@ -23,12 +23,14 @@ from watcher.core.routing.reason import read_reason as read_routing_reason
 from watcher.core.routing.silence import Silence
 from watcher.core.timestamps import from_text, to_text
 from watcher.core.training.model import Snapshot, TrainingRef
+from watcher.core.training.retraining import Retraining
 from watcher.store import schema, silences, trainings
 from watcher.store.delivery.reading import failing_receivers
 from watcher.store.delivery.views import DeliveryFilter, DeliveryView, delivery_views
 from watcher.store.errors import StoreUnusable
 from watcher.store.readers import place_of, reader_engine, remedy_for
 from watcher.store.rows import read_deviation, read_event, read_incident_row, read_poll, read_snapshot, read_time
+from watcher.store.runs.retrainings import read_retraining
 from watcher.store.trainings import TrainingCount, TrainingQuery
 from watcher.store.unannounced import UnannouncedEvent, unannounced
 
@@ -127,6 +129,12 @@ class Views:
         """Return the state of each poll, by key."""
         rows = self._connection.execute(select(schema.poll)).mappings()
         return {row["key"]: read_poll(row) for row in rows}
+
+    def overdue(self) -> list[Retraining]:
+        """Return the retrainings that were reported as overdue, by service and type."""
+        table = schema.retraining
+        rows = self._connection.execute(select(table).where(table.c.reported != "[]")).mappings()
+        return sorted((read_retraining(row) for row in rows), key=lambda state: state.ref)
 
     def incidents(self) -> list[Incident]:
         """Return the open incidents, the oldest first."""

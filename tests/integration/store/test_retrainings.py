@@ -13,9 +13,15 @@ from tests.support.schemas import make_schema
 from watcher.core.batch import Batch
 from watcher.core.training.absence import GoodVersion, Missing
 from watcher.core.training.current_run import Bounds
+from watcher.core.training.model import Snapshot, TrainingRef
 from watcher.core.training.retraining import Retraining, RetrainingRef
+from watcher.core.updates.cycle import Cycle
+from watcher.core.updates.model import UpdateLog
+from watcher.core.usability.facts import ResultState
 from watcher.store.polls import PollStore
 from watcher.store.sqlite.database import Database, open_database
+from watcher.store.url import sqlite_url
+from watcher.store.views import open_views
 
 MINUTE = timedelta(minutes=1)
 BOUNDS = Bounds(after=NOW - MINUTE, before=NOW)
@@ -30,11 +36,33 @@ async def test_a_retraining_is_read_as_it_was_written_last(database: Database) -
         last_good=GoodVersion(version="v/1", ended=BOUNDS),
         reported=frozenset(Missing),
         seq=7,
+        cycle=Cycle(period=360 * MINUTE, since=NOW, last_update=BOUNDS),
+        result_waits=(0.0, 61.5),
     )
     await store.record(Batch(retrainings=(STATE, replace(STATE, ref=RetrainingRef("other", "s", "pop")))))
     await store.record(Batch(retrainings=(later,)))
     assert later in (await store.load()).retrainings
     assert (await store.load({"main"})).retrainings == (later,)
+
+
+async def test_the_updates_and_the_result_of_a_training_are_read_as_they_were_written(database: Database) -> None:
+    store = PollStore(database)
+    log = UpdateLog(statuses={"u1": "completed", "u 2": "learning", "u3": "completed", "u4": "completed"})
+    snapshot = Snapshot(
+        ref=TrainingRef("main", "s", "pop", "v1"), status="completed", seen_after=NOW, first_seen_at=NOW
+    )
+    written = replace(snapshot, updates=log, result=ResultState.REPORTED)
+    await store.record(Batch(snapshots=(written,)))
+    (read,) = (await store.load()).snapshots
+    assert (read.updates, read.result) == (log, ResultState.REPORTED)
+    assert list((read.updates or log).statuses) == ["u1", "u 2", "u3", "u4"]
+
+
+async def test_only_a_retraining_with_a_reported_absence_is_overdue(database: Database, path: Path) -> None:
+    late = replace(STATE, ref=RetrainingRef("main", "s", "relatedItem"), reported=frozenset({Missing.START}))
+    await PollStore(database).record(Batch(retrainings=(STATE, late)))
+    with open_views(sqlite_url(path)) as views:
+        assert views.overdue() == [late]
 
 
 async def test_an_older_store_gets_its_retrainings_from_its_runs(path: Path) -> None:

@@ -31,7 +31,7 @@ from watcher.core.delivery.receiver_health import DeadLetter, Waiting, state_cha
 from watcher.core.delivery.receiver_state import ReceiverState
 from watcher.core.event import Event, Kind, event_id, incident_id, named_event
 from watcher.core.incidents.events import IncidentScope, describe
-from watcher.core.incidents.evidence import evidence_in_old
+from watcher.core.incidents.evidence import Evidence, evidence_in_old
 from watcher.core.incidents.model import Incident, IncidentChange, IncidentChangeKind, account_subject
 from watcher.core.incidents.store_event import store_failing, store_recovered
 from watcher.core.polling.plan import EVERY_SERVICE, WatchAttributes
@@ -41,7 +41,7 @@ from watcher.core.training.catch_up import Outage
 from watcher.core.training.comparison import OtherVersion, Pace, SettingChange
 from watcher.core.training.current_run import RunStart
 from watcher.core.training.model import ServiceRef, TrainingRef
-from watcher.pipeline.polling.incident_subjects import clock_subject
+from watcher.pipeline.polling.incident_subjects import clock_subject, updates_subject
 
 DATA = paths.DATA / "receivers"
 RECORDED = datetime(2026, 11, 23, 2, 20, 11, tzinfo=UTC)
@@ -324,6 +324,24 @@ CASES: dict[str, Event] = {
     ),
     "clocks-disagree": incident_event(ACCOUNT_SCOPE, **SKEW),
     "clocks-agree": incident_event(ACCOUNT_SCOPE, IncidentChangeKind.CLOSED, 2, **SKEW),
+    "updates-denied": incident_event(
+        ACCOUNT_SCOPE,
+        subject=updates_subject(REF.account),
+        cause=Cause.PERMISSION,
+        detail="HTTP 401, code 210, Permission Denied",
+        evidence=Evidence(http_status=401, code="210"),
+        last_good_at=None,
+    ),
+    "updates-recovered": incident_event(
+        ACCOUNT_SCOPE,
+        IncidentChangeKind.CLOSED,
+        seq=2,
+        subject=updates_subject(REF.account),
+        cause=Cause.PERMISSION,
+        detail="HTTP 401, code 210, Permission Denied",
+        evidence=Evidence(http_status=401, code="210"),
+        last_good_at=None,
+    ),
     "services-denied": incident_event(
         ACCOUNT_SCOPE,
         subject=EVERY_SERVICE_SUBJECT,

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -33,7 +34,11 @@ from watcher.core.incidents.model import Incident
 from watcher.core.messages.advice import advice
 from watcher.core.polling.deviation import Deviation
 from watcher.core.polling.result import Cause, PollState
+from watcher.core.training.absence import Missing
+from watcher.core.training.current_run import Bounds
 from watcher.core.training.model import ServiceRef, Snapshot, Source, TrainingRef, UnconfirmedStatus
+from watcher.core.training.retraining import Retraining, RetrainingRef
+from watcher.core.updates.cycle import Cycle
 from watcher.reports.status import (
     FailedDelivery,
     KnownTraining,
@@ -393,3 +398,19 @@ def test_during_an_outage_the_last_status_has_its_age_and_the_remedy() -> None:
     assert text.count(advice(Cause.DNS)) == 1, "the failing poll and its incident share the advice"
     (incident,) = json.loads(json.dumps(status_json(report(incidents=[INCIDENT]))))["incidents"]
     assert (incident["cause"], incident["advice"]) == ("dns", advice(Cause.DNS))
+
+
+def test_an_overdue_retraining_is_listed_and_is_no_problem_of_the_watcher() -> None:
+    start = Bounds(after=NOW - timedelta(hours=9, minutes=5), before=NOW - timedelta(hours=9))
+    state = Retraining(
+        ref=RetrainingRef("main", "6wxgu1abcde", "pop"),
+        since=NOW,
+        reported=frozenset({Missing.START}),
+        cycle=Cycle(period=timedelta(hours=6), since=NOW - timedelta(days=1), last_update=start),
+    )
+    item = replace(report(), overdue=[state])
+    assert item.problems == report().problems
+    assert "6wxgu1abcde      pop   no start  between 2026-11-22 17:15:11 and 17:20:11" in shown(item)
+    overdue: Any = item.as_json()["overdue"]
+    (listed,) = overdue
+    assert (listed["missing"], listed["cycle_seconds"]) == (["start"], 21_600)

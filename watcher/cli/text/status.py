@@ -27,6 +27,7 @@ from watcher.reports.status import PollReport, StatusReport
 
 if TYPE_CHECKING:
     from watcher.core.delivery.receiver_state import ReceiverState
+    from watcher.core.training.retraining import Retraining
     from watcher.store.views import QueueState
 
 WAITING: Final = (State.PENDING, State.SENDING)
@@ -48,6 +49,7 @@ def show_status(report: StatusReport, times: LocalTimes, out: Screen) -> None:
     """Write the whole report: the problems first, and the gravest of them again next to the prompt."""
     show_problems(report.problems, out)
     show_trainings(report, times, out)
+    show_overdue(report.overdue, times, out)
     _show_queues(report, out)
     _show_deviations(report.deviations, times, out)
     show_polls(report.polls, times, out)
@@ -74,6 +76,24 @@ def show_problems(problems: Sequence[Problem], out: Screen) -> None:
         out.line(cell(f"{text}: see the cause and the advice below", BAD))
     if problems:
         out.line()
+
+
+def show_overdue(overdue: Sequence[Retraining], times: LocalTimes, out: Screen) -> None:
+    """Write the retrainings that are overdue, with their latest start and the version that completed last."""
+    if not overdue:
+        return
+    rows = [
+        (
+            cell(state.ref.service),
+            cell(state.ref.type),
+            cell(" and ".join(f"no {item.value}" for item in sorted(state.reported)), WARN),
+            Cell("" if (last := state.latest_start) is None else times.bounds(last.after, last.before)),
+            cell("" if state.last_good is None else state.last_good.version),
+        )
+        for state in overdue
+    ]
+    out.line()
+    out.table(Table(("OVERDUE SERVICE", "TYPE", "MISSING", times.heading("LAST START"), "LAST GOOD VERSION"), rows))
 
 
 def _show_queues(report: StatusReport, out: Screen) -> None:

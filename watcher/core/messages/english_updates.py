@@ -25,6 +25,6 @@ ENGLISH_UPDATES: Final[Mapping[Phrase, str]] = MappingProxyType(
         Phrase.UPDATE_REMEDY: "Check the service in the AiTEMS console: AiTEMS gives no reason",
         Phrase.INTERVAL_SERVICES: "interval services of account {account}",
         Phrase.NO_UPDATES: "No updates of interval services since {time}; trainings are polled as before",
-        Phrase.UPDATES_OFF: "updates = false in a watch turns these calls off",
+        Phrase.UPDATES_OFF: "{key} in a watch turns these calls off",
     }
 )

@@ -279,7 +279,7 @@ def _beginning_parts(event: Event, facts: IncidentFacts, words: Words) -> Iterat
     elif about(event) is About.SERVICES:
         yield words.say(Phrase.KNOWN_SERVICES)
     elif about(event) is About.UPDATES:
-        yield words.say(Phrase.UPDATES_OFF)
+        yield words.say(Phrase.UPDATES_OFF, key=code("updates = false"))
     elif facts.last_good_at is not None:
         yield words.say(Phrase.LATER)
         yield words.say(Phrase.LAST_ANSWER, time=facts.last_good_at)

@@ -133,8 +133,7 @@ def _expected_start(state: Retraining, found: _Period) -> OverdueFacts:
     facts = _expected(state, Missing.START, state.last_start, found.period, found.starts)
     if (cycle := state.cycle) is None:
         return facts
-    known = [start for start in (state.last_start, cycle.last_update) if start is not None]
-    last = max(known, key=lambda start: start.before, default=None)
+    last = state.latest_start
     # Before the first list of updates, one may have started that no list showed.
     after = cycle.since if last is None else max(last.middle, cycle.since)
     latest = cycle.since if last is None else max(last.before, cycle.since)

@@ -82,6 +82,13 @@ class Retraining:
         """The latest start; ``None`` where no poll saw one."""
         return self.starts[-1] if self.starts else None
 
+    @property
+    def latest_start(self) -> Bounds | None:
+        """The latest start, where an update counts as one too."""
+        update = None if self.cycle is None else self.cycle.last_update
+        known = [start for start in (self.last_start, update) if start is not None]
+        return max(known, key=lambda start: start.before, default=None)
+
     def after(self, event: Event) -> Retraining:
         """Return the state after an event about a training of this service and type."""
         start = start_in(event)

@@ -85,6 +85,7 @@ SCHEMAS: Final[Mapping[str, Schema]] = {
         totals=fields(trainings=COUNT, by_status=OPEN, unconfirmed=COUNT, gone=COUNT, not_watched=COUNT),
         polls=listed(named("Poll")),
         incidents=listed(OPEN),
+        overdue=listed(OPEN),
         deliveries=listed(OPEN),
         failed_deliveries=listed(OPEN),
         deviations=listed(OPEN),
