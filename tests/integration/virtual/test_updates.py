@@ -28,6 +28,7 @@ from watcher.core.training.overdue import LEARNED_PERIODS, ExpectRule, Retrainin
 UNIT = 600.0
 """A unit of the scenarios, in seconds; an hourly cycle has six, and its tolerance one and a half."""
 TICK_SECONDS = 60
+DOWN = {"error": {"errorCode": "500"}}
 ABOUT_UPDATES = {Kind.OVERDUE, Kind.UPDATE_FAILED, Kind.UPDATE_SUCCEEDED}
 
 
@@ -162,11 +163,13 @@ def test_no_absence_is_reported_while_updates_cannot_be_polled(tmp_path: Path) -
         async with life.running():
             await asyncio.sleep(2 * UNIT)
             await life.update_hourly("completed")
-            fault = life.api.answer(503, {"error": {"errorCode": "500"}})
-            life.api.fault = lambda _now, path: fault if "/updates" in path else None
+            life.api.fault = lambda _now, path: life.api.answer(503, DOWN) if "/updates" in path else None
             await asyncio.sleep(4 * UNIT)
             life.show("u2", "completed")
+            asked = len(life.api.paths)
             await asyncio.sleep(10 * UNIT)
+            # The waits grow, also while the retraining may be overdue.
+            assert sum(path.endswith("/updates") for path in life.api.paths[asked:]) <= 5
             life.api.fault = lambda _now, _path: None
             await asyncio.sleep(4 * UNIT)
 
@@ -201,3 +204,23 @@ def test_a_service_whose_updates_are_not_polled_has_no_cycle(tmp_path: Path) -> 
         await life.watch(20)
 
     assert titles(play(tmp_path, scenario)) == ["update-succeeded u1"]
+
+
+def test_one_failing_service_keeps_the_incident_open_while_another_answers(tmp_path: Path) -> None:
+    async def main(clock: VirtualClock) -> list[Event]:
+        trainings = {("s1", "v0"): "completed", ("s2", "v0"): "completed"}
+        api, receiver = FakeApi(clock, trainings=trainings, cycle="hour1"), FakeReceiver()
+        api.fault = lambda _now, path: api.answer(503, DOWN) if "s2/updates" in path else None
+        planned = service_polls(["s1", "s2"], 60, 300)
+        async with running_pipeline(tmp_path, api, receiver, planned, tick_seconds=TICK_SECONDS, asks_updates=True):
+            await asyncio.sleep(20 * UNIT)
+            opened = list(receiver.events)
+            api.fault = lambda _now, _path: None
+            await asyncio.sleep(12 * UNIT)
+        assert broken_invariants(tmp_path, api, receiver) == []
+        assert [event.kind for event in opened] == [Kind.UNREACHABLE]
+        return receiver.events
+
+    opened, closed = run(main)
+    assert (opened.type, opened.subject) == ("account.unreachable", "updates:main")
+    assert closed.kind is Kind.RECOVERED
