@@ -41,16 +41,18 @@ class ObservedApi:
         self._note("services", found)
         return found
 
-    async def schedule(self, ref: ServiceRef) -> ScheduleResult | PollFailure:
+    async def schedule(self, ref: ServiceRef, *, optional: bool = False) -> ScheduleResult | PollFailure | None:
         """Ask for the schedule of a service."""
-        outcome = await self._api.schedule(ref)
-        self._note("service", outcome)
+        outcome = await self._api.schedule(ref, optional=optional)
+        if outcome is not None:
+            self._note("service", outcome)
         return outcome
 
-    async def updates(self, ref: TrainingRef) -> UpdateList | PollFailure:
+    async def updates(self, ref: TrainingRef, *, optional: bool = False) -> UpdateList | PollFailure | None:
         """Ask for the updates of a version."""
-        outcome = await self._api.updates(ref)
-        self._note("updates", outcome)
+        outcome = await self._api.updates(ref, optional=optional)
+        if outcome is not None:
+            self._note("updates", outcome)
         return outcome
 
     def _note(self, call: str, answer: PollOutcome | ServicesResult | ScheduleResult | UpdateList) -> None:
