@@ -73,6 +73,8 @@ SERVICES: Final = ("s1", "s2")
 NAMES: Final = tuple((service, version) for service in SERVICES for version in ("v1", "v2", "v3"))
 AT_FIRST: Final = NAMES[:1] + NAMES[3:5]
 STATUSES: Final = ("ready", "requesting", "waiting", "learning", "stopping", "completed", "learningFailed", "paused")
+UPDATES: Final = ("u1", "u2", "u3")
+UPDATE_STATUSES: Final = ("learning", "completed", "learningFailed", "brandNew")
 INTERVAL_SECONDS: Final = 30
 SENDING_SECONDS: Final = 0.01
 SHOWN_AFTER_SECONDS: Final = 4.0
@@ -297,6 +299,7 @@ class AnyOrder(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         self.api.trainings = dict.fromkeys(AT_FIRST, "requesting")
+        self.api.cycle = "hour1"
         self.open()
 
     def open(self) -> None:
@@ -331,6 +334,7 @@ class AnyOrder(RuleBasedStateMachine):
             clock_trust=self.clock_trust,
             on_events=lambda: None,
             on_caught_up=self.router.release,
+            service_apis=self.clients,
         )
         await deliveries.reclaim(self.plan.receivers, clock.utc_now())
         await self.poller.start()
@@ -384,6 +388,17 @@ class AnyOrder(RuleBasedStateMachine):
     def change(self, statuses: dict[Name, str]) -> None:
         self.api.trainings |= statuses
 
+    @rule(
+        name=st.sampled_from(NAMES),
+        statuses=st.dictionaries(st.sampled_from(UPDATES), st.sampled_from(UPDATE_STATUSES), min_size=1),
+    )
+    def update(self, name: Name, statuses: dict[str, str]) -> None:
+        self.api.updates.setdefault(name, {}).update(statuses)
+
+    @rule(name=st.sampled_from(NAMES))
+    def result(self, name: Name) -> None:
+        self.api.with_result.add(name)
+
     @rule()
     def poll(self) -> None:
         self.do(self._poll())
@@ -420,7 +435,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.workers = self._workers()
         self.maintenance.apply_config(self._limits())
         seen = len(self.api.shown)
-        await self.poller.apply_config(plan.polls, self.clients, Thresholds())
+        await self.poller.apply_config(plan.polls, self.clients, Thresholds(), service_apis=self.clients)
         await self._probe()
         open_tasks += [asyncio.create_task(self._swept(worker)) for worker in self.workers.values() if busy_seconds]
         await asyncio.gather(*open_tasks)
