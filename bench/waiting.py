@@ -19,6 +19,7 @@ from typing import Final
 import structlog
 from sqlalchemy import Connection, insert
 
+from watcher.cli.runtime import run_async
 from watcher.clock import Clock
 from watcher.core.delivery.model import Dedup, Delivered, DeliveryRequest, Outcome, Policy
 from watcher.core.event import Event, Kind, event_id
@@ -85,8 +86,8 @@ def cost_ms(waiting: int, *, not_due: int = 0, attempts: int = ATTEMPTS) -> floa
     with tempfile.TemporaryDirectory() as folder:
         now = datetime.now(UTC)
         with closing(open_database(Path(folder) / "watcher.db", purpose="bench", now=now)) as database:
-            asyncio.run(fill(database, not_due, waiting, now))
-            seconds = asyncio.run(deliver(database, min(attempts, waiting)))
+            run_async(fill(database, not_due, waiting, now))
+            seconds = run_async(deliver(database, min(attempts, waiting)))
     return 1000 * seconds / min(attempts, waiting)
 
 
