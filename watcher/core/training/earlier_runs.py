@@ -64,14 +64,6 @@ class RunsWanted:
     def __bool__(self) -> bool:
         return self.completed or self.failed or self.streak or bool(self.stages)
 
-    def __or__(self, other: RunsWanted) -> RunsWanted:
-        return RunsWanted(
-            completed=self.completed or other.completed,
-            failed=self.failed or other.failed,
-            streak=self.streak or other.streak,
-            stages=self.stages | other.stages,
-        )
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EarlierRuns:

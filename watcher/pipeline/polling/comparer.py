@@ -109,7 +109,8 @@ class RunComparer:
                 decision.snapshot, run=replace(run, limits=learned_limits(run, group.samples, self._clock.utc_now()))
             )
             decision = replace(decision, snapshot=snapshot)
-        return replace(decision, event=self._with_usual(decision.event, run, group.samples))
+        event = self._with_usual(decision.event, run, group.samples)
+        return decision if event is decision.event else replace(decision, event=event)
 
     def _with_comparison(self, decision: Decision, event: Event, run: EndedRun, group: _Group) -> Decision:
         config = _config_of(decision.snapshot)
@@ -147,20 +148,19 @@ class _Group:
 
 
 def _wanted(decisions: Iterable[Decision]) -> dict[RunGroup, RunsWanted]:
-    wanted: dict[RunGroup, RunsWanted] = {}
+    by_group: dict[RunGroup, list[Decision]] = {}
     for decision in decisions:
         if _needs_runs(decision):
-            group, runs = group_of(decision.snapshot), _wanted_by(decision)
-            wanted[group] = wanted[group] | runs if group in wanted else runs
-    return wanted
+            by_group.setdefault(group_of(decision.snapshot), []).append(decision)
+    return {group: _wanted_by(own) for group, own in by_group.items()}
 
 
-def _wanted_by(decision: Decision) -> RunsWanted:
-    ended = decision.ended_run
+def _wanted_by(decisions: Sequence[Decision]) -> RunsWanted:
+    ended = [decision.ended_run for decision in decisions if decision.ended_run is not None]
     return RunsWanted(
-        failed=ended is not None and ended.outcome is Outcome.FAILED,
-        streak=ended is not None,
-        stages=frozenset(_stages_of(decision)),
+        failed=any(run.outcome is Outcome.FAILED for run in ended),
+        streak=bool(ended),
+        stages=frozenset().union(*map(_stages_of, decisions)),
     )
 
 
