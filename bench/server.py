@@ -66,6 +66,8 @@ class BenchServer:
         service = self.world.services.get(segments[0])
         if service is None:
             return NOT_FOUND
+        if len(segments) == len(("service",)):
+            return _ok(self.world.service_record(service.name))
         if len(segments) == len(("service", "trains")):
             return _ok(service.page(int(parse_qs(query).get("offset", ["0"])[0])))
         return _ok(service.view(int(segments[-1][1:])))

@@ -69,6 +69,10 @@ class World:
         """Return the list of services."""
         return self._list.encode()
 
+    def service_record(self, name: str) -> bytes:
+        """Return the view of one service."""
+        return json.dumps(_item(name)).encode()
+
     def move_on(self, share: float) -> int:
         """Put this share of the trainings of each service into the next stage; return how many moved."""
         return sum(service.move_on(number) for service, number in self._chosen(share))
