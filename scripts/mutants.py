@@ -28,6 +28,7 @@ BATCH_BOUNDARIES: Final = "tests/integration/store/test_batch_boundaries.py"
 REFUSED_WRITES: Final = "tests/integration/virtual/test_refused_writes.py"
 STORE_OUTAGE: Final = "tests/integration/virtual/test_store_outage.py"
 GROUP_COMMIT: Final = "tests/integration/store/sqlite/test_group_commit.py"
+SOCKET_STREAM: Final = "tests/integration/http/test_socket_stream.py"
 SWEEP_ROWS: Final = "tests/integration/virtual/test_rows_of_a_sweep.py"
 FLUSH: Final = "tests/unit/pipeline/polling/test_flush.py"
 FAILURE_FIRST: Final = "tests/integration/store/delivery/test_failure_first.py"
@@ -633,6 +634,34 @@ MUTANTS: Final = (
         "if (fault := fault_of(error)) in SHORT_FAULTS:",
         "if (fault := fault_of(error)) in ():",
         PAST_RUNS,
+    ),
+    Mutant(
+        "a request stays behind where its answer was read before",
+        "watcher/http/socket_stream.py",
+        "            asyncio.get_running_loop().call_soon(self._send)\n",
+        "            assert self._transport\n",
+        SOCKET_STREAM,
+    ),
+    Mutant(
+        "a closing connection takes what waits",
+        "watcher/http/socket_stream.py",
+        "if unsent and not self._transport.is_closing():",
+        "if unsent:",
+        SOCKET_STREAM,
+    ),
+    Mutant(
+        "lines that are lost together count as one",
+        "watcher/line_writer.py",
+        "self._lose(sum(end > result.written for end in accumulate(len(line.data) for line in lines)))",
+        "self._lose(1)",
+        "tests/integration/streams/test_line_writer.py",
+    ),
+    Mutant(
+        "a name behind an escape does not occur in a record",
+        "watcher/core/json_object.py",
+        """ or b"\\\\" in self._text""",
+        "",
+        "tests/unit/core/test_json_object.py",
     ),
 )
 
