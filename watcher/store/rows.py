@@ -23,7 +23,7 @@ from watcher.core.event_json import (
 )
 from watcher.core.incidents.evidence import evidence_json, read_evidence
 from watcher.core.incidents.model import Incident
-from watcher.core.json_object import JsonObject
+from watcher.core.json_object import JsonObject, plain
 from watcher.core.polling.deviation import Deviation
 from watcher.core.polling.result import Cause, PollState
 from watcher.core.routing.matcher import matcher_of, patterns_of
@@ -39,6 +39,8 @@ from watcher.store.runs.updates import read_updates, write_updates
 Row = dict[str, Any]
 KEPT_RECORDS: Final = 1024
 """Records whose text is kept: those of the changes of one list."""
+KEPT_BYTES: Final = 2_000
+"""A longer record is not kept; those of AiTEMS have about 300 bytes."""
 
 
 def read_time(value: str | None) -> datetime | None:
@@ -72,7 +74,9 @@ def _dumped(text: bytes, hidden: frozenset[str]) -> str:
 
 def record_text(record: Mapping[str, object]) -> str:
     """Write the record of a training; a change writes it twice, with the snapshot and with the event."""
-    return _dumped(*record.key) if isinstance(record, JsonObject) else dump(dict(record))
+    if isinstance(record, JsonObject) and len(record.key[0]) <= KEPT_BYTES:
+        return _dumped(*record.key)
+    return dump(plain(record))
 
 
 def snapshot_row(snapshot: Snapshot) -> Row:

@@ -20,7 +20,7 @@ from watcher.core.training.model import Snapshot, Source, TrainingRef, Unconfirm
 from watcher.store.errors import StaleSnapshot
 from watcher.store.outbox import Outbox
 from watcher.store.polls import PollStore
-from watcher.store.rows import dump, event_row, read_event
+from watcher.store.rows import KEPT_BYTES, dump, event_row, read_event
 from watcher.store.sqlite.database import Database
 
 PENDING = UnconfirmedStatus(
@@ -112,13 +112,16 @@ async def test_a_poll_has_one_row_that_is_updated(database: Database) -> None:
     assert (await poll_store.load()).polls == (replace(POLL, failures=1),)
 
 
-async def test_the_record_of_a_change_is_read_once_for_its_snapshot_and_its_event(
+@pytest.mark.parametrize("size", [10, KEPT_BYTES])
+async def test_the_usual_record_of_a_change_is_read_once_for_its_snapshot_and_its_event(
     database: Database,
     make_snapshot: Callable[..., Snapshot],
     make_event: Callable[..., Event],
     monkeypatch: pytest.MonkeyPatch,
+    size: int,
 ) -> None:
-    records = [JsonObject(b'{"hidden": 1, "number": %d}' % number, frozenset({"hidden"})) for number in range(20)]
+    texts = [b'{"hidden": 1, "number": %d, "text": "%b"}' % (number, b"x" * size) for number in range(20)]
+    records = [JsonObject(text, frozenset({"hidden"})) for text in texts]
     read: list[JsonObject] = []
     read_all = JsonObject.all
 
@@ -130,7 +133,7 @@ async def test_the_record_of_a_change_is_read_once_for_its_snapshot_and_its_even
     snapshots = tuple(make_snapshot(f"v{number}", record=record) for number, record in enumerate(records))
     events = tuple(replace(make_event(1, f"v{number}"), record=record) for number, record in enumerate(records))
     await PollStore(database).record(Batch(snapshots=snapshots, events=events))
-    assert len(read) == len(records)
+    assert len(read) == len(records) * (1 if size < KEPT_BYTES else 2)
 
 
 @pytest.mark.parametrize("record", [{}, {"name": "훈련", "hpConfig": {"a": [1, None]}}], ids=str)
