@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
@@ -132,6 +132,28 @@ def service_names(polls: Iterable[Poll]) -> dict[ServiceRef, set[str]]:
         found = {poll.attributes.name, *(attributes.name for attributes in poll.single.values())}
         names.setdefault(poll.service, set()).update(name for name in found if name)
     return names
+
+
+def text_by_id(text: str, names: Mapping[ServiceRef, set[str]]) -> str:
+    """Return a part of a training with the id of its service where it begins with the name of one service."""
+    # A name may contain a slash itself.
+    for name, rest in ((text, ""), *_heads(text)):
+        named = [service for service, own in names.items() if name in own]
+        if len(named) == 1:
+            return f"{named[0].account}/{named[0].service}{rest}"
+    return text
+
+
+def _heads(text: str) -> Iterator[tuple[str, str]]:
+    """Yield the parts before a slash, each with the rest, the longest first."""
+    return ((text[:place], text[place:]) for place in range(len(text) - 1, 0, -1) if text[place] == "/")
+
+
+def unique_names(names: Mapping[ServiceRef, set[str]]) -> dict[ServiceRef, str]:
+    """Return the name to show for each service that has one of its own; that of several is ambiguous."""
+    counts = Counter(name for own in names.values() for name in own)
+    shown = ((service, [name for name in own if counts[name] == 1]) for service, own in names.items())
+    return {service: min(own) for service, own in shown if own}
 
 
 def service_filter(selection: Selection, names: Mapping[ServiceRef, set[str]]) -> Callable[[ServiceRef], bool]:

@@ -49,7 +49,7 @@ from watcher.reports.status import (
     poll_reports,
 )
 from watcher.reports.status_json import status_json
-from watcher.reports.trainings import TrainingTotals, totals, watched
+from watcher.reports.trainings import TrainingTotals, text_by_id, totals, unique_names, watched
 from watcher.store.delivery.views import DeliveryView
 from watcher.store.trainings import TrainingCount
 from watcher.store.views import QueueState
@@ -414,3 +414,32 @@ def test_an_overdue_retraining_is_listed_and_is_no_problem_of_the_watcher() -> N
     overdue: Any = item.as_json()["overdue"]
     (listed,) = overdue
     assert (listed["missing"], listed["cycle_seconds"]) == (["start"], 21_600)
+
+
+NAMES = {
+    ServiceRef("main", "s1"): {"shop", "shop/eu"},
+    ServiceRef("main", "s2"): {"우리 쇼핑몰"},
+    ServiceRef("test", "s3"): {"news"},
+    ServiceRef("main", "s4"): {"news"},
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("shop", "main/s1"),
+        ("shop/pop/v1", "main/s1/pop/v1"),
+        ("shop/eu/pop", "main/s1/pop"),
+        ("우리 쇼핑몰", "main/s2"),
+        ("news", "news"),
+        ("s1/pop", "s1/pop"),
+        ("evt_abc", "evt_abc"),
+        ("", ""),
+    ],
+)
+def test_a_part_of_a_training_may_begin_with_the_name_of_its_service(text: str, found: str) -> None:
+    assert text_by_id(text, NAMES) == found
+
+
+def test_a_name_of_several_services_is_shown_for_none_of_them() -> None:
+    assert unique_names(NAMES) == {ServiceRef("main", "s1"): "shop", ServiceRef("main", "s2"): "우리 쇼핑몰"}

@@ -35,7 +35,8 @@ TextArgument = Annotated[
     str | None,
     typer.Argument(
         metavar="TEXT",
-        help="Part of a training (account/service/type/version) or the beginning of an event's id.",
+        help="Part of a training (account/service/type/version, or the service's name and /type/version), or the "
+        "beginning of an event's id.",
         show_default=False,
     ),
 ]
@@ -74,15 +75,17 @@ def history(  # noqa: PLR0913 - one parameter an option
     """
     period = None if since is None else duration(since, "--since")
     with plain_errors():
+        from watcher.reading.trainings import planned
+        from watcher.reports.trainings import service_names, text_by_id
         from watcher.store.views import HistoryFilter
 
+        settings = load_for_store(config)
         wanted = HistoryFilter(
-            text=text,
+            text=None if text is None else text_by_id(text, service_names(planned(settings))),
             kinds=frozenset(kind or ()),
             since=None if period is None else time_ago(present_times().now, period, "--since"),
             limit=limit or (None if since else LIMIT),
         )
-        settings = load_for_store(config)
         with reading(settings, os.environ) as views:
             events, position = views.history(wanted), views.newest_position()
         out = screen(wide=wide)

@@ -43,8 +43,6 @@ OutputOption = Annotated[
 SinceOption = Annotated[
     str, typer.Option("--since", metavar="DURATION", help="Of a service, runs that ended within this time.")
 ]
-RUNS: Final = 12
-"""The number of latest runs of a training that are drawn."""
 SVG: Final = ".svg"
 PNG: Final = ".png"
 NO_RESVG: Final = "PNG needs resvg: pip install 'aitems-watcher[png]', or write FILE.svg"
@@ -87,31 +85,33 @@ def _require_format(path: Path) -> None:
 
 def _picture(settings: Config, views: Views, named: Target | None, period: timedelta) -> str:
     from watcher.core.training.model import TrainingRef
+    from watcher.reading.pictures import title_of
     from watcher.reading.services import find_service
 
     if named is None:
         raise typer.BadParameter("write SERVICE, or SERVICE TYPE VERSION", param_hint="SERVICE")
     service = find_service(settings, views, views.polls(), named.service)
+    title = title_of(settings, service)
     if named.type is None or named.version is None:
-        return _service_picture(views, service, period)
-    return _training_picture(views, TrainingRef(service.account, service.service, named.type, named.version))
+        return _service_picture(views, service, title, period)
+    return _training_picture(views, TrainingRef(service.account, service.service, named.type, named.version), title)
 
 
-def _training_picture(views: Views, ref: TrainingRef) -> str:
+def _training_picture(views: Views, ref: TrainingRef, title: str) -> str:
     from watcher.reading.pictures import training_picture
 
     times = present_times(wide=True)
-    return training_picture(views, ref, RUNS, times.now, times.minute)
+    return training_picture(views, ref, title, times.now, times.minute)
 
 
-def _service_picture(views: Views, service: ServiceRef, length: timedelta) -> str:
+def _service_picture(views: Views, service: ServiceRef, title: str, length: timedelta) -> str:
     from watcher.operations.errors import OperationRefusedError
     from watcher.reading.pictures import service_picture
     from watcher.store.runs.queries import Period
 
     times = present_times()
     period = Period(since=time_ago(times.now, length, "--since"), before=times.now)
-    picture = service_picture(views, service, period, times.zone)
+    picture = service_picture(views, service, title, period, times.zone)
     if picture is None:
         raise OperationRefusedError(f"no run of {service.service} has ended since {times.full(period.since)}; {LONGER}")
     return picture

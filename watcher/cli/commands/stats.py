@@ -92,14 +92,14 @@ def _read(settings: Config, views: Views, text: str | None, by: By, length: time
     from watcher.reading.services import find_service
     from watcher.reading.trainings import planned
     from watcher.reports.stats import StatsReport
-    from watcher.reports.trainings import service_names
+    from watcher.reports.trainings import service_names, unique_names
     from watcher.store.runs.queries import Period
 
     now = present_times().now
     service = None if text is None else find_service(settings, views, views.polls(), text)
     period = Period(since=time_ago(now, length, "--since"), before=now)
     rows = _stage_rows(views, service, period) if by is By.STAGE else _run_rows(views, service, period, by)
-    names = service_names(planned(settings))
+    names = unique_names(service_names(planned(settings)))
     return StatsReport(
         at=now,
         since=period.since,
@@ -125,7 +125,7 @@ def _stage_rows(views: Views, service: ServiceRef | None, period: Period) -> lis
     return list(stage_rows(known, earlier))
 
 
-def _name(row: StatsRow, names: dict[ServiceRef, set[str]]) -> str | None:
+def _name(row: StatsRow, names: dict[ServiceRef, str]) -> str | None:
     from watcher.core.training.model import ServiceRef
 
-    return min(names.get(ServiceRef(row.group.account, row.group.service), ()), default=None)
+    return names.get(ServiceRef(row.group.account, row.group.service))

@@ -21,7 +21,7 @@ from watcher.core.training.model import ServiceRef, TrainingRef
 from watcher.operations.errors import OperationRefusedError
 from watcher.reading.one_training import read_training
 from watcher.reading.overview import read_overview
-from watcher.reading.pictures import service_picture, training_picture
+from watcher.reading.pictures import service_picture, title_of, training_picture
 from watcher.reports.deliveries import events_text, shown_reason
 from watcher.reports.overview import Overview
 from watcher.store.delivery.views import DeliveryFilter
@@ -47,7 +47,6 @@ DELIVERED: Final = 20
 OPEN: Final = 100
 ENDED_SILENCES: Final = 20
 PLOTTED: Final = timedelta(days=90)
-PLOTTED_RUNS: Final = 5
 FILTER_MAX: Final = 200
 
 
@@ -230,15 +229,16 @@ class Pages:
 
     async def _service_plot(self, request: Request) -> Response:
         service, now = service_in(request), self._now()
-        period = Period(since=now - PLOTTED, before=now)
-        picture = await self._site.sources.read(lambda views: service_picture(views, service, period, None))
+        period, title = Period(since=now - PLOTTED, before=now), title_of(self._site.sources.config(), service)
+        picture = await self._site.sources.read(lambda views: service_picture(views, service, title, period, None))
         if picture is None:
             raise OperationRefusedError(f"no run of {service.service} has ended within {PLOTTED.days} days")
         return tagged(request, picture.encode(), "image/svg+xml")
 
     async def _training_plot(self, request: Request) -> Response:
         ref, now = training_in(request), self._now()
-        picture = await self._site.sources.read(lambda views: training_picture(views, ref, PLOTTED_RUNS, now, _minute))
+        title = title_of(self._site.sources.config(), ref.service_ref)
+        picture = await self._site.sources.read(lambda views: training_picture(views, ref, title, now, _minute))
         return tagged(request, picture.encode(), "image/svg+xml")
 
     async def _static(self, request: Request) -> Response:
