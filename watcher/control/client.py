@@ -20,6 +20,7 @@ from watcher.control.protocol import (
 )
 from watcher.control.socket_path import address_of
 
+START: Final = "start it with systemctl start aitems-watcher, or aitems-watcher run"
 TIMEOUT_SECONDS: Final = 30.0
 """The longest wait for data; the daemon answers most commands at once."""
 PROMPT_SECONDS: Final = 5.0
@@ -67,7 +68,7 @@ def connect(connection: socket.socket, path: Path) -> None:
         with address_of(path) as address:
             connection.connect(address)
     except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
-        raise NoDaemonError(f"no daemon listens on {path}; is it running?") from None
+        raise NoDaemonError(f"no daemon listens on {path}; is it running? {START}") from None
     except PermissionError as error:
         raise ControlError(f"{path}: {error.strerror}; run this as the watcher's user, or as root") from None
     except OSError as error:
