@@ -20,6 +20,7 @@ ENGLISH_UPDATES: Final[Mapping[Phrase, str]] = MappingProxyType(
         Phrase.STATUS_UPDATE: "update {status}",
         Phrase.UPDATE_ENDED: "Update {update} ended with {status}",
         Phrase.UPDATE_FINISHED: ", finished {time}",
+        Phrase.UPDATE_FINISHED_WITHOUT_ZONE: ", finished {text} in an unknown zone",
         Phrase.UPDATE_TOOK: " after {duration}",
         Phrase.UPDATE_VERSION_STAYS: "The version stays completed; its results may be older than planned",
         Phrase.UPDATE_REMEDY: "Check the service in the AiTEMS console: AiTEMS gives no reason",

@@ -495,6 +495,7 @@ class Phrase(StrEnum):
     STATUS_UPDATE = auto()
     UPDATE_ENDED = auto()
     UPDATE_FINISHED = auto()
+    UPDATE_FINISHED_WITHOUT_ZONE = auto()
     UPDATE_TOOK = auto()
     UPDATE_VERSION_STAYS = auto()
     UPDATE_REMEDY = auto()

@@ -51,5 +51,5 @@ def _finished(event: Event, facts: UpdateFacts, style: Style) -> TextLine:
     if time := read_date(facts.finished_date, zone):
         return style.words.say(Phrase.UPDATE_FINISHED, time=time)
     if zone is None and (text := date_without_zone(facts.finished_date)):
-        return style.words.say(Phrase.UPDATE_FINISHED, time=code(text))
+        return style.words.say(Phrase.UPDATE_FINISHED_WITHOUT_ZONE, text=text)
     return ()
