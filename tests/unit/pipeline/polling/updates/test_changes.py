@@ -10,7 +10,7 @@ import pytest
 from tests.unit.pipeline.polling.test_cache import RowStore
 from watcher.core.batch import Batch
 from watcher.core.event import Kind
-from watcher.core.polling.plan import Naming, Poll
+from watcher.core.polling.plan import Poll, WatchAttributes
 from watcher.core.polling.result import PollResult, PollState, UnreadableRecord
 from watcher.core.polling.schedule import Cadence
 from watcher.core.training.model import ServiceRef, Snapshot, TrainingRef
@@ -32,7 +32,11 @@ from watcher.pipeline.polling.updates.changes import (
 NOW = datetime(2026, 11, 29, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 SERVICE = ServiceRef("main", "s")
-POLL = Poll(service=SERVICE, cadence=Cadence(interval=HOUR / 60, idle_interval=HOUR / 12), naming=Naming(name="shop"))
+POLL = Poll(
+    service=SERVICE,
+    cadence=Cadence(interval=HOUR / 60, idle_interval=HOUR / 12),
+    attributes=WatchAttributes(name="shop"),
+)
 INTERVAL = ServiceSchedule(type="interval", status="scheduled", learning_interval="hour1")
 CYCLE = Cycle(period=HOUR, since=NOW - 9 * HOUR)
 RETRAINING = Retraining(ref=RetrainingRef("main", "s", "pop"), since=NOW - 99 * HOUR)

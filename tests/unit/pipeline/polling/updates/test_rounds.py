@@ -12,7 +12,7 @@ from typing import Any
 from tests.unit.pipeline.polling.test_cache import RowStore
 from watcher.clock import Clock
 from watcher.core.incidents.model import Thresholds
-from watcher.core.polling.plan import Naming, Poll
+from watcher.core.polling.plan import Poll, WatchAttributes
 from watcher.core.polling.result import Cause, PollFailure, PollResult
 from watcher.core.polling.schedule import Cadence
 from watcher.core.training.model import ServiceRef, TrainingRef
@@ -63,7 +63,9 @@ class Rounds:
     async def run(self, minutes: int) -> list[float]:
         """Poll the list each minute; return the minutes of the calls."""
         cache = PollCache(RowStore())
-        target = PollTarget(poll=Poll(**{**_fields(POLL), "naming": Naming(updates=self.updates)}), polling_since=NOW)
+        target = PollTarget(
+            poll=Poll(**{**_fields(POLL), "attributes": WatchAttributes(updates=self.updates)}), polling_since=NOW
+        )
         monitor = IncidentMonitor(cache, Thresholds(), ClockTrust(self.clock))
         monitor.watch(target.poll)
         spawned: list[Coroutine[Any, Any, None]] = []
