@@ -16,29 +16,25 @@ Each recorded transition makes exactly one event. A baseline makes none.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from types import MappingProxyType
 from typing import Final
 
-from watcher.core.event import Event, Kind, event_id
+from watcher.core.event import Kind
+from watcher.core.training.change_event import change_event
 from watcher.core.training.comparison import StuckFacts
-from watcher.core.training.current_run import Bounds, CurrentRun, RunStart
+from watcher.core.training.current_run import Bounds, CurrentRun
 from watcher.core.training.decision import Decision, DecisionContext, DecisionReason
 from watcher.core.training.model import (
     Observation,
-    Phase,
     Shown,
     Snapshot,
     Source,
     UnconfirmedStatus,
-    is_final,
-    phase_of,
 )
 from watcher.core.training.run import ended_run, run_after, run_found, start_of
-from watcher.core.training.stuck import after_gap, after_limits, reported_before
-from watcher.core.training.transitions import NEEDS_CONFIRMATION, Transition, skipped_between, transition_between
+from watcher.core.training.stuck import after_gap, after_limits
+from watcher.core.training.transitions import NEEDS_CONFIRMATION, Transition, transition_between
 
 GONE_AFTER: Final = 2
 """Consecutive answers without a training after which it is gone."""
@@ -47,18 +43,6 @@ CERTAINLY_OLDER: Final = timedelta(days=1)
 
 ``createdDate`` names no zone, and clocks may differ.
 """
-
-
-_REASONS: Final[Mapping[Transition, DecisionReason]] = MappingProxyType(
-    {
-        Transition.FORWARD: DecisionReason.MOVED_FORWARD,
-        Transition.END: DecisionReason.ENDED,
-        Transition.BACK: DecisionReason.MOVED_BACK,
-        Transition.RESTART: DecisionReason.RESTARTED,
-        Transition.UNKNOWN: DecisionReason.UNKNOWN_STATUS,
-        Transition.END_TO_UNKNOWN: DecisionReason.UNKNOWN_STATUS,
-    }
-)
 
 
 def decide(snapshot: Snapshot | None, observation: Observation, context: DecisionContext, now: datetime) -> Decision:
@@ -168,7 +152,7 @@ def _mark_gone(known: Snapshot, context: DecisionContext, now: datetime, reason:
         service_was_gone=late and context.service_was_gone,
         catch_up=context.catch_up if late else None,
     )
-    event = _event(known, unconfirmed, context, now, confirmed=True)
+    event = change_event(known, unconfirmed, context, now, confirmed=True)
     gone = replace(event, kind=Kind.GONE, to_status=None, skipped=(), new=False, reason=reason.value)
     return Decision(snapshot=replace(known, gone=True, pending=None, seq=gone.seq), reason=reason, event=gone)
 
@@ -179,7 +163,7 @@ def _found_again(known: Snapshot, observation: Observation, context: DecisionCon
     The event names the recorded status. A different status then waits for confirmation.
     """
     unconfirmed = _unconfirmed(known, observation, context)
-    event = _event(known, unconfirmed, context, now, confirmed=True)
+    event = change_event(known, unconfirmed, context, now, confirmed=True)
     back = replace(
         event,
         kind=Kind.BACK,
@@ -241,7 +225,7 @@ def _stuck(
     """Return the decision about a training whose stage a fresh answer still shows after a limit."""
     unconfirmed = _unconfirmed(known, observation, context)
     event = replace(
-        _event(known, unconfirmed, context, now, confirmed=True),
+        change_event(known, unconfirmed, context, now, confirmed=True),
         kind=Kind.STUCK,
         from_status=None,
         skipped=(),
@@ -295,7 +279,7 @@ def _record(known: Snapshot, observation: Observation, context: DecisionContext,
 def _announce(
     known: Snapshot, unconfirmed: UnconfirmedStatus, context: DecisionContext, now: datetime, *, confirmed: bool
 ) -> Decision:
-    event = _event(known, unconfirmed, context, now, confirmed=confirmed)
+    event = change_event(known, unconfirmed, context, now, confirmed=confirmed)
     new_statuses = {unconfirmed.status} if event.kind is Kind.UNKNOWN_STATUS else frozenset[str]()
     snapshot = replace(
         known,
@@ -313,43 +297,6 @@ def _announce(
     )
 
 
-def _event(
-    known: Snapshot, unconfirmed: UnconfirmedStatus, context: DecisionContext, now: datetime, *, confirmed: bool
-) -> Event:
-    ref, seq, catch_up = known.ref, known.seq + 1, unconfirmed.catch_up
-    # A wall clock that was set back between the two must not swap the bounds.
-    after, before = min(known.seen_after, unconfirmed.answered_at), unconfirmed.answered_at
-    return Event(
-        id=event_id(context.epoch, ref.subject, seq),
-        kind=_kind(known, unconfirmed.status),
-        subject=ref.subject,
-        seq=seq,
-        reason=_reason(known, unconfirmed.status, confirmed=confirmed),
-        account=ref.account,
-        service=ref.service,
-        training_type=ref.type,
-        version=ref.version,
-        service_name=context.service_name,
-        labels=context.labels,
-        links=context.links,
-        from_status=known.status,
-        to_status=unconfirmed.status,
-        skipped=skipped_between(known.status, unconfirmed.status),
-        late=unconfirmed.late,
-        service_was_gone=unconfirmed.service_was_gone,
-        new=known.status is None,
-        confirmed=confirmed,
-        after=after,
-        before=before,
-        recorded_at=now,
-        run=_start_of_run(known, unconfirmed.status, Bounds(after=after, before=before)),
-        stuck=reported_before(known, context.stuck_rules),
-        group=None if catch_up is None else catch_up.id,
-        outage=None if catch_up is None else catch_up.outage,
-        record=known.record,
-    )
-
-
 def _run_after(
     known: Snapshot, unconfirmed: UnconfirmedStatus, bounds: Bounds, polling_since: datetime
 ) -> CurrentRun | None:
@@ -363,36 +310,3 @@ def _run_after(
     run = run_after(run, known.status, unconfirmed.status, bounds)
     # Another gap may have come before the answer that confirmed it.
     return None if run is None else after_gap(run, seen_at, polling_since)
-
-
-def _start_of_run(known: Snapshot, status: str, bounds: Bounds) -> RunStart | None:
-    """Return the start of the run that a change of status belongs to; its end belongs to it."""
-    if is_final(status):
-        return start_of(known.run)
-    return start_of(run_after(known.run, known.status, status, bounds))
-
-
-def _kind(known: Snapshot, status: str) -> Kind:
-    match phase_of(status):
-        case Phase.SUCCEEDED:
-            return Kind.SUCCEEDED
-        case Phase.FAILED:
-            return Kind.FAILED
-        case Phase.UNKNOWN if status not in known.announced_statuses:
-            return Kind.UNKNOWN_STATUS
-        case _ if known.status is None:
-            return Kind.APPEARED
-        case Phase.IN_PROGRESS if is_final(known.status):
-            return Kind.RESTARTED
-        case _:
-            return Kind.PROGRESS if known.run is None or known.run.report is None else Kind.UNSTUCK
-
-
-def _reason(known: Snapshot, status: str, *, confirmed: bool) -> DecisionReason:
-    if not confirmed:
-        return DecisionReason.ENDED_UNCONFIRMED
-    if known.status == status:
-        return DecisionReason.UNCHANGED
-    if known.status is None:
-        return DecisionReason.NEW_VERSION
-    return _REASONS[transition_between(known.status, status)]
