@@ -112,6 +112,11 @@ def backup_time(path: Path) -> datetime:
         BackupError: the file is damaged or no backup.
     """
     try:
+        # The reading of a pipe would wait for somebody who writes to it.
+        if path.exists() and not path.is_file():
+            raise BackupError(
+                f"{path} is a folder, a device, a pipe or a socket; name a backup, or none for the newest"
+            )
         facts = read_facts(path) or {}
     except OSError as error:
         raise BackupError(f"cannot read {path}: {error.strerror}; name a backup, or none for the newest") from error

@@ -147,6 +147,10 @@ async def test_a_backup_shows_one_point_in_time_while_writes_continue(
 def test_a_store_or_another_file_is_no_backup(tmp_path: Path, database: Database) -> None:
     with pytest.raises(BackupError, match="no backup of one"):
         backup_time(database.path)
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("pipe", ""):
+        with pytest.raises(BackupError, match="is a folder, a device, a pipe or a socket"):
+            backup_time(tmp_path / name)
     (tmp_path / "text.db").write_text("text")
     with pytest.raises(BackupError, match="no sound backup"):
         backup_time(tmp_path / "text.db")
