@@ -10,9 +10,9 @@ from typing import Final
 
 from bench.figure import Figure, Yardstick
 from bench.invented_runs import Draw, doubling, log_normal, two_humps
+from watcher.core.durations.past_runs import Sample
+from watcher.core.durations.prediction import prediction_of
 from watcher.core.polling.adaptive import Density, density_of, next_wait
-from watcher.core.training.past_runs import Sample
-from watcher.core.training.prediction import prediction_of
 
 LEARNED: Final = 30
 SERVICES: Final = 60

@@ -13,11 +13,11 @@ from typing import Final
 
 from bench.figure import Bar, Figure, percentile
 from bench.invented_runs import POPULATIONS, Draw, doubling, gamma, log_normal, two_humps
-from watcher.core.training.outliers import robust_limit
-from watcher.core.training.past_runs import FEWEST_RUNS, MOST_RUNS, Sample, logarithms, next_level_start
-from watcher.core.training.prediction import prediction_of
-from watcher.core.training.stuck_limit import limit_seconds
-from watcher.core.training.student_t import value_with
+from watcher.core.durations.outliers import robust_limit
+from watcher.core.durations.past_runs import FEWEST_RUNS, MOST_RUNS, Sample, logarithms, next_level_start
+from watcher.core.durations.prediction import prediction_of
+from watcher.core.durations.stuck_limit import limit_seconds
+from watcher.core.durations.student_t import value_with
 
 SERVICES: Final = 150
 RUNS: Final = 100

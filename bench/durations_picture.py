@@ -10,9 +10,9 @@ from random import Random
 from typing import Final
 
 from bench.invented_runs import log_normal
-from watcher.core.training.durations import UsualDurations, usual_durations
-from watcher.core.training.past_runs import FEWEST_RUNS, MOST_RUNS, Sample, next_level_start
-from watcher.core.training.stuck_limit import learned_limit
+from watcher.core.durations.past_runs import FEWEST_RUNS, MOST_RUNS, Sample, next_level_start
+from watcher.core.durations.stuck_limit import learned_limit
+from watcher.core.durations.usual_durations import UsualDurations, usual_durations
 
 RUNS: Final = 90
 MINUTES: Final = 50

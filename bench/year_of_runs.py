@@ -20,9 +20,9 @@ from random import Random
 from typing import Any, Final
 
 from bench.invented_runs import log_normal
-from watcher.core.training.current_run import Bounds, CurrentRun, RunStart, Stage
+from watcher.core.durations.current_run import Bounds, CurrentRun, RunStart, Stage
+from watcher.core.durations.past_runs import Outcome
 from watcher.core.training.model import Snapshot, TrainingRef
-from watcher.core.training.past_runs import Outcome
 from watcher.core.training.run import EndedRun, EndedStage
 from watcher.store.rows import snapshot_row
 from watcher.store.runs.rows import run_row, stage_rows

@@ -518,7 +518,7 @@ MUTANTS: Final = (
     ),
     Mutant(
         "a deleted training does not end the outage of its service",
-        "watcher/pipeline/polling/incidents.py",
+        "watcher/pipeline/polling/incidents/monitor.py",
         "succeeded([self.subject_of(poll)], now), now)",
         "succeeded([], now), now)",
         "tests/integration/virtual/test_reviewed_faults.py",
@@ -546,7 +546,7 @@ MUTANTS: Final = (
     ),
     Mutant(
         "a limit that passes before an unchanged list is not looked at",
-        "watcher/pipeline/polling/in_progress.py",
+        "watcher/pipeline/polling/runs/in_progress.py",
         "return deadline is not None and deadline <= asked_at",
         "return False",
         HANGING,
@@ -560,21 +560,21 @@ MUTANTS: Final = (
     ),
     Mutant(
         "a step of the wall clock makes trainings stuck",
-        "watcher/pipeline/polling/clock_steps.py",
+        "watcher/pipeline/polling/runs/clock_steps.py",
         "if abs(step) <= STEP_SECONDS:",
         "if True:",
         HANGING,
     ),
     Mutant(
         "the next stage keeps the report of the one before",
-        "watcher/core/training/current_run.py",
+        "watcher/core/durations/current_run.py",
         "            report=None,\n",
         "",
         STUCK,
     ),
     Mutant(
         "the runs of one answer are each the first of their streak",
-        "watcher/pipeline/polling/comparer.py",
+        "watcher/pipeline/polling/runs/comparer.py",
         "        group.earlier = group.earlier.with_run(run, config)\n",
         "",
         COMPARER,
@@ -609,7 +609,7 @@ MUTANTS: Final = (
     ),
     Mutant(
         "a deadline stays when its run changes",
-        "watcher/pipeline/polling/deadlines.py",
+        "watcher/pipeline/polling/runs/deadlines.py",
         "known.run is not snapshot.run or ",
         "",
         INTERVALS,
@@ -623,7 +623,7 @@ MUTANTS: Final = (
     ),
     Mutant(
         "samples of earlier runs stay when a run of their group ends",
-        "watcher/pipeline/polling/comparer.py",
+        "watcher/pipeline/polling/runs/comparer.py",
         "        self._known.forget(item.ended_run.ref for item in decisions if item.ended_run is not None)\n",
         "",
         COMPARER,

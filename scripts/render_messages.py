@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from watcher.core.durations.current_run import Bounds, RunStart
 from watcher.core.event import NO_LINKS, Event, Kind, event_id
 from watcher.core.incidents.events import IncidentScope, describe
 from watcher.core.incidents.evidence import Evidence
@@ -29,7 +30,6 @@ from watcher.core.polling.result import Cause
 from watcher.core.training.absence import GoodVersion, Missing, OverdueFacts
 from watcher.core.training.catch_up import Outage
 from watcher.core.training.comparison import Comparison, OtherVersion, SettingChange, StuckFacts, UsualFacts
-from watcher.core.training.current_run import Bounds, RunStart
 from watcher.core.training.model import TrainingRef
 from watcher.core.training.overdue import tolerance_of
 from watcher.core.training.retraining import Retraining, RetrainingRef

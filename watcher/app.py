@@ -36,11 +36,11 @@ from watcher.wiring.pipeline import Pipeline, wire
 from watcher.wiring.receivers import make_receiver
 from watcher.wiring.reload import Reloader, ReloadOutcome, ReloadResult
 from watcher.wiring.runtime import Runtime
-from watcher.wiring.secret_handlers import secret_handlers
+from watcher.wiring.secrets.handlers import secret_handlers
 from watcher.wiring.status_line import first_round, status_line
 from watcher.wiring.supervisor import Stage, Supervisor
 from watcher.wiring.systemd_notifier import SystemdNotifier
-from watcher.wiring.wait_handler import wait_handlers
+from watcher.wiring.waiting.handler import wait_handlers
 
 __all__ = ["Daemon", "Runtime", "make_api", "make_receiver", "open_daemon"]
 

@@ -19,13 +19,13 @@ from watcher import __version__
 from watcher.clock import Clock
 from watcher.core.delivery.model import Verdict
 from watcher.core.delivery.state import OPEN_STATES
+from watcher.core.durations.past_runs import Outcome
 from watcher.core.event import Event, Kind
 from watcher.core.health.liveness import LoopMonitor
 from watcher.core.health.readiness import HealthStats, NotReady, NotReadyReason
 from watcher.core.messages.reasons import reason_text
 from watcher.core.observer import Observer
 from watcher.core.training.overdue import ExpectedRetraining
-from watcher.core.training.past_runs import Outcome
 from watcher.core.training.run import WITHOUT_CHANGE, outcome_of
 from watcher.core.training.stuck import RunInProgress
 from watcher.training_metrics import (

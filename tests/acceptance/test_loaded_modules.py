@@ -28,9 +28,9 @@ STORE: Final = frozenset({"sqlalchemy", "sqlite3"})
 COLOURS: Final = frozenset({"rich.console", "pygments"})
 READING: Final = MIGRATIONS | DAEMON | WEB | RECEIVERS | COLOURS
 """A command that reads the store needs none of these."""
-TEXTS: Final = frozenset({"watcher.core.messages.phrases", "watcher.core.delivery.model", "watcher.pipeline"})
+TEXTS: Final = frozenset({"watcher.core.messages.language.phrases", "watcher.core.delivery.model", "watcher.pipeline"})
 """A report without problems shows none of the texts about them, and decides nothing."""
-ON_REQUEST: Final = frozenset({"watcher.wiring.secret_commands", "watcher.reports.status"})
+ON_REQUEST: Final = frozenset({"watcher.wiring.secrets.commands", "watcher.reports.status"})
 """A daemon needs these once a command asks it."""
 POSTGRESQL: Final = "sqlalchemy.dialects.postgresql"
 HELP: Final = READING | CONFIGURATION | STORE

@@ -20,8 +20,9 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from watcher.receivers.webhook import WebhookReceiver
-from watcher.store import deliveries, migrate, outbox, polls, retention
+from watcher.store import deliveries, outbox, polls, retention
 from watcher.store.delivery import leases
+from watcher.store.migrations import migrate
 from watcher.store.sqlite import backup, group_commit
 from watcher.store.sqlite.group_commit import GroupCommit
 

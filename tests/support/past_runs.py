@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from watcher.core.training.past_runs import Outcome, PastRun
+from watcher.core.durations.past_runs import Outcome, PastRun
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 SURE = timedelta()

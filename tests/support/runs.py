@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from watcher.core.training.current_run import Bounds, RunStart
+from watcher.core.durations.current_run import Bounds, RunStart
+from watcher.core.durations.past_runs import Outcome
 from watcher.core.training.model import TrainingRef
-from watcher.core.training.past_runs import Outcome
 from watcher.core.training.run import EndedRun, EndedStage
 
 DAY: Final = timedelta(days=1)

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from watcher.aitems import wire
 from watcher.aitems.budget import Budget, Need, NoRoomError
 from watcher.aitems.errors import cause_of, read_error, retry_after_seconds
-from watcher.aitems.list_page import MAX_LIST_BYTES, KnownList, Page, consists_of_records
+from watcher.aitems.list_page import MAX_LIST_BYTES, KnownList, ListPage, consists_of_records
 from watcher.aitems.list_reader import ListReader
 from watcher.aitems.paths import path_of
 from watcher.aitems.signing import Keys, SignatureV2
@@ -157,7 +157,7 @@ class AitemsClient:
         """
         known = self._known.setdefault(service, KnownList())
 
-        def read(answer: Answered) -> Page[ListedTraining] | BadAnswer:
+        def read(answer: Answered) -> ListPage[ListedTraining] | BadAnswer:
             return wire.read_trainings(answer.body, service, known)
 
         complete = await self._lists.read(path_of("services", service.service, "trains"), read, first=first)
@@ -183,7 +183,7 @@ class AitemsClient:
     async def services(self, *, first: bool = False) -> ServicesResult | PollFailure:
         """List the account's services (``GET /services``): every page, or a failure."""
 
-        def read(answer: Answered) -> Page[ServiceInfo] | BadAnswer:
+        def read(answer: Answered) -> ListPage[ServiceInfo] | BadAnswer:
             return wire.read_services(answer.body, self._account.name)
 
         complete = await self._lists.read(path_of("services"), read, first=first)

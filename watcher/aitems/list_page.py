@@ -40,7 +40,7 @@ ListItem = TypeVar("ListItem")
 
 
 @dataclass(frozen=True, slots=True)
-class Page(Generic[ListItem]):
+class ListPage(Generic[ListItem]):
     """One page of a list; ``offset`` and ``limit`` are those in the answer, ``None`` where they are missing."""
 
     items: tuple[ListItem, ...]
@@ -63,10 +63,10 @@ class KnownList(Generic[ListItem]):
         self.items: dict[bytes, ListItem] = {}
         self.deviations: dict[bytes, Sequence[str]] = {}
         """Only of records with deviations."""
-        self._pages: dict[bytes, Page[ListItem]] = {}
-        self._latest_pages: dict[bytes, Page[ListItem]] = {}
+        self._pages: dict[bytes, ListPage[ListItem]] = {}
+        self._latest_pages: dict[bytes, ListPage[ListItem]] = {}
 
-    def page(self, digest: bytes) -> Page[ListItem] | None:
+    def page(self, digest: bytes) -> ListPage[ListItem] | None:
         """Return the page with these bytes, if the latest list had it."""
         page = self._pages.get(digest)
         if page is not None:
@@ -79,7 +79,7 @@ class KnownList(Generic[ListItem]):
         if deviations:
             self.deviations[text] = deviations
 
-    def add_page(self, digest: bytes, page: Page[ListItem]) -> None:
+    def add_page(self, digest: bytes, page: ListPage[ListItem]) -> None:
         """Add a page of the present list."""
         self._latest_pages[digest] = page
 
@@ -122,7 +122,9 @@ class _Records(Generic[ListItem]):
     unreadable: list[UnreadableRecord] = field(default_factory=list)
 
 
-def read_page(body: bytes, reader: ItemReader[ListItem], known: KnownList[ListItem] | None = None) -> Page[ListItem]:
+def read_page(
+    body: bytes, reader: ItemReader[ListItem], known: KnownList[ListItem] | None = None
+) -> ListPage[ListItem]:
     """Return one page of a list; what the latest list has shown is not parsed again.
 
     Raises:
@@ -137,7 +139,7 @@ def read_page(body: bytes, reader: ItemReader[ListItem], known: KnownList[ListIt
     return page
 
 
-def _read(body: bytes, reader: ItemReader[ListItem], known: KnownList[ListItem] | None) -> Page[ListItem]:
+def _read(body: bytes, reader: ItemReader[ListItem], known: KnownList[ListItem] | None) -> ListPage[ListItem]:
     max_values = max(MAX_VALUES, MAX_VALUES_PER_RECORD * min(body.count(RECORD_MARK), MAX_RECORDS))
     _refuse_size(body, max_values)
     parts = None if known is None else split(body, reader.list_name)
@@ -173,13 +175,13 @@ def _read_parts(
     return records
 
 
-def _read_whole(body: bytes, reader: ItemReader[ListItem], max_values: int) -> Page[ListItem]:
+def _read_whole(body: bytes, reader: ItemReader[ListItem], max_values: int) -> ListPage[ListItem]:
     document, is_strict = _parse(body, max_values)
     page = object_of(document)
     if not is_strict:
         _refuse_faults_beside(page, reader.list_name)
     if reader.list_name in page and page[reader.list_name] is None:
-        return Page((), None, None, (), no_list=f"{reader.list_name} is null, not an array")
+        return ListPage((), None, None, (), no_list=f"{reader.list_name} is null, not an array")
     records = _Records[ListItem]()
     for record in _listed(page, reader.list_name):
         try:
@@ -192,7 +194,7 @@ def _read_whole(body: bytes, reader: ItemReader[ListItem], max_values: int) -> P
     return _page(page, reader, records)
 
 
-def _page(page: Record, reader: ItemReader[ListItem], records: _Records[ListItem]) -> Page[ListItem]:
+def _page(page: Record, reader: ItemReader[ListItem], records: _Records[ListItem]) -> ListPage[ListItem]:
     deviations = [
         *records.deviations,
         *(f"new field beside {reader.list_name}: {name}" for name in page.keys() - KNOWN_PAGE_FIELDS),
@@ -200,7 +202,7 @@ def _page(page: Record, reader: ItemReader[ListItem], records: _Records[ListItem
     offset = _count(page, "offset", deviations) if reader.has_pages else None
     limit = _count(page, "limit", deviations) if reader.has_pages else None
     totals = (_number_in(page.get(name)) for name in TOTAL_FIELDS)
-    return Page(
+    return ListPage(
         tuple(records.items),
         offset,
         limit,

@@ -9,7 +9,7 @@ from typing import Final, Protocol
 
 from watcher.aitems.budget import Need, NoRoomError
 from watcher.aitems.list_end import ListEnd
-from watcher.aitems.list_page import Page
+from watcher.aitems.list_page import ListPage
 from watcher.aitems.pages import CompleteList, PageCollector
 from watcher.aitems.wire import BadAnswer, Item
 from watcher.core.polling.result import PollFailure
@@ -21,7 +21,7 @@ MAX_BYTES_IN_LOOP: Final = 1024 * 1024
 CONFIRMATION: Final = timedelta(seconds=2)
 """The time that a request behind a short page has at least; a list whose pages took longer gives it as long."""
 
-ReadPage = Callable[[Answered], Page[Item] | BadAnswer]
+ReadPage = Callable[[Answered], ListPage[Item] | BadAnswer]
 """Reads an answer as a page."""
 
 

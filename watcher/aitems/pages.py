@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Final, Generic
 
 from watcher.aitems.list_end import ListEnd, hash_of
-from watcher.aitems.list_page import MAX_LIST_BYTES, MAX_RECORDS, Page
+from watcher.aitems.list_page import MAX_LIST_BYTES, MAX_RECORDS, ListPage
 from watcher.aitems.wire import AnswerTimes, Item, ServiceInfo
 from watcher.core.polling.result import PollFailure, UnreadableRecord
 from watcher.core.training.model import ListedTraining, ServiceRef, TrainingRef
@@ -94,7 +94,7 @@ class PageCollector(Generic[Item]):
         """Return whether the pages are the whole list unless another one brings something new."""
         return bool(self._short) and self.end.cap is None
 
-    def add(self, page: Page[Item], answer: Answered) -> str | None:
+    def add(self, page: ListPage[Item], answer: Answered) -> str | None:
         """Add a page and return its fault; ``None`` where it has none."""
         if page.no_list is not None and not self._items:
             return page.no_list
@@ -142,10 +142,10 @@ class PageCollector(Generic[Item]):
         self.complete = True
         self.end = self.end.confirmed(self._hash)
 
-    def _repeats_all(self, page: Page[Item]) -> bool:
+    def _repeats_all(self, page: ListPage[Item]) -> bool:
         return bool(self._items) and {item.ref for item in page.items} == self._items.keys()
 
-    def _end(self, page: Page[Item], answer: Answered) -> None:
+    def _end(self, page: ListPage[Item], answer: Answered) -> None:
         """End the list at a page that repeats all of it; its records are the newer ones."""
         self._items |= {item.ref: item for item in page.items}
         self._note(page, answer)
@@ -153,7 +153,7 @@ class PageCollector(Generic[Item]):
             self._deviations.add(IGNORED_OFFSET)
         self._confirm_end()
 
-    def _has_new_faults(self, page: Page[Item]) -> bool:
+    def _has_new_faults(self, page: ListPage[Item]) -> bool:
         # An unreadable record may have no identity, so the same bytes tell that a page is the same.
         if not page.unreadable:
             return False
@@ -161,7 +161,7 @@ class PageCollector(Generic[Item]):
         self._faulty_pages.add(page.digest)
         return is_new
 
-    def _note(self, page: Page[Item], answer: Answered) -> None:
+    def _note(self, page: ListPage[Item], answer: Answered) -> None:
         self._bytes += len(answer.body)
         asked_at = self._times.asked_at if self._times else answer.asked_at
         if page.items:
@@ -174,7 +174,7 @@ class PageCollector(Generic[Item]):
         self._date = server_date(answer.headers, answer.answered_at)
         self._deviations.update(page.deviations)
 
-    def _advance(self, page: Page[Item], *, has_new: bool) -> None:
+    def _advance(self, page: ListPage[Item], *, has_new: bool) -> None:
         count = len(page.items) + len(page.unreadable)
         is_short = self._shows_end(page, count)
         if count and not has_new and not is_short:
@@ -194,7 +194,7 @@ class PageCollector(Generic[Item]):
             self._deviations.add(SHORT_PAGES)
         self.end = self.end.more_behind(short)
 
-    def _ends_at_short(self, page: Page[Item]) -> bool:
+    def _ends_at_short(self, page: ListPage[Item]) -> bool:
         """Return whether the list ends at a short page without a request behind it."""
         if page.total is not None or not self._items:
             return True
@@ -207,7 +207,7 @@ class PageCollector(Generic[Item]):
     def _hash(self) -> int:
         return hash_of(self._items, len(self._unreadable))
 
-    def _shows_end(self, page: Page[Item], count: int) -> bool:
+    def _shows_end(self, page: ListPage[Item], count: int) -> bool:
         """Return whether a page shows that none follows: it has less than its limit, and the list reaches its total.
 
         An answer may lack the one or the other. Without both, only the next page shows the end.

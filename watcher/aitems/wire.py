@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, TypeVar
 
-from watcher.aitems.list_page import ItemReader, KnownList, Page, read_page, unique
+from watcher.aitems.list_page import ItemReader, KnownList, ListPage, read_page, unique
 from watcher.aitems.record import BadAnswerError, Record, kind_of, name_in, object_of, refuse, segment_in
 from watcher.aitems.strict_json import NotStrictJsonError, loads
 from watcher.core.json_object import JsonObject, json_object
@@ -100,7 +100,7 @@ def read_training(body: bytes, ref: TrainingRef, times: AnswerTimes) -> ViewedTr
 
 def read_trainings(
     body: bytes, service: ServiceRef, known: KnownList[ListedTraining] | None = None
-) -> Page[ListedTraining] | BadAnswer:
+) -> ListPage[ListedTraining] | BadAnswer:
     """Return one page of a service's trainings, without the records that cannot be read.
 
     Args:
@@ -117,7 +117,7 @@ def read_trainings(
     return _read_page(body, ItemReader(list_name="trains", identity=("type", "version"), read=read), known)
 
 
-def read_services(body: bytes, account: str) -> Page[ServiceInfo] | BadAnswer:
+def read_services(body: bytes, account: str) -> ListPage[ServiceInfo] | BadAnswer:
     """Return one page of an account's services, without the records that cannot be read."""
 
     def read(record: Record, _text: bytes | None) -> tuple[ServiceInfo, list[str]]:
@@ -126,7 +126,9 @@ def read_services(body: bytes, account: str) -> Page[ServiceInfo] | BadAnswer:
     return _read_page(body, ItemReader(list_name="services", identity=("serviceId",), read=read))
 
 
-def _read_page(body: bytes, reader: ItemReader[Item], known: KnownList[Item] | None = None) -> Page[Item] | BadAnswer:
+def _read_page(
+    body: bytes, reader: ItemReader[Item], known: KnownList[Item] | None = None
+) -> ListPage[Item] | BadAnswer:
     try:
         return read_page(body, reader, known)
     except BadAnswerError as bad:

@@ -92,7 +92,7 @@ def _reload(app: typer.Typer) -> None:
 
 
 def _demo(app: typer.Typer) -> None:
-    from watcher.cli.commands import demo
+    from watcher.cli.commands.simulation import demo
 
     app.command("demo", epilog=demo.END)(demo.demo)
 
@@ -134,25 +134,25 @@ def _history(app: typer.Typer) -> None:
 
 
 def _stats(app: typer.Typer) -> None:
-    from watcher.cli.commands import stats
+    from watcher.cli.commands.runs import stats
 
     app.command("stats", epilog=stats.END)(stats.stats)
 
 
 def _export(app: typer.Typer) -> None:
-    from watcher.cli.commands import export
+    from watcher.cli.commands.runs import export
 
     app.command("export", epilog=export.END)(export.export)
 
 
 def _plot(app: typer.Typer) -> None:
-    from watcher.cli.commands import plot
+    from watcher.cli.commands.runs import plot
 
     app.command("plot", epilog=plot.END)(plot.plot)
 
 
 def _wait(app: typer.Typer) -> None:
-    from watcher.cli.commands import wait
+    from watcher.cli.commands.runs import wait
 
     app.command("wait", epilog=wait.END, cls=wait.WaitCommand)(wait.wait)
 
@@ -212,7 +212,7 @@ def _completion(app: typer.Typer) -> None:
 
 
 def _simulate(app: typer.Typer) -> None:
-    from watcher.cli.commands import simulate
+    from watcher.cli.commands.simulation import simulate
 
     app.command("simulate", epilog=simulate.END)(simulate.simulate)
 

@@ -42,8 +42,8 @@ def daemon_health(config: Config, environ: Mapping[str, str]) -> DaemonHealth:
 def store_failing(path: Path, daemon: DaemonHealth) -> str | None:
     """Return why the store cannot be written, where no daemon answers that itself."""
     from watcher.core.health.problems import DaemonState
+    from watcher.store.sql.write_faults import WriteFault
     from watcher.store.sqlite.disk_reserve import FLOOR_BYTES
-    from watcher.store.write_faults import WriteFault
 
     if daemon.state is DaemonState.RUNNING:
         return None

@@ -12,8 +12,8 @@ from watcher.cli.text.output import say
 from watcher.cli.wait_view import WaitView
 from watcher.core.training.model import NOT_ENDED, phase_of
 from watcher.core.training.waiting import WaitOutcome
-from watcher.reports.wait_request import WaitRequest
-from watcher.reports.waiting import wait_json
+from watcher.reports.runs.wait_request import WaitRequest
+from watcher.reports.runs.waiting import wait_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -105,9 +105,9 @@ class WaitSource:
         from watcher.cli.from_daemon import say_wait
         from watcher.config import SecretError
         from watcher.http import HttpSetupError
-        from watcher.reports.wait_request import AmbiguousServiceError
+        from watcher.reports.runs.wait_request import AmbiguousServiceError
         from watcher.wiring.budget_waits import BudgetUse
-        from watcher.wiring.wait_alone import PollingInVainError, ServiceNotFoundError, wait_alone
+        from watcher.wiring.waiting.alone import PollingInVainError, ServiceNotFoundError, wait_alone
 
         try:
             last = await wait_alone(

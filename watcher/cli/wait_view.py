@@ -15,8 +15,8 @@ from watcher.cli.text.times import local_times
 from watcher.cli.text.wait import Report, end_line, live_line, run_duration, status_line, waiting_line
 from watcher.core.timestamps import to_text
 from watcher.core.training.waiting import WaitOutcome
-from watcher.reports.wait_request import WaitRequest
-from watcher.reports.waiting import WaitEvent, events_between
+from watcher.reports.runs.wait_request import WaitRequest
+from watcher.reports.runs.waiting import WaitEvent, events_between
 
 ERASE: Final = "\r\x1b[2K"
 """Cursor to the begin of the line, clear the line (ECMA-48)."""

@@ -16,12 +16,12 @@ from types import MappingProxyType
 from typing import Final
 
 from watcher.core.delivery.facts import NamedEvent, ReceiverFacts
+from watcher.core.durations.current_run import Bounds, RunStart
 from watcher.core.incidents.evidence import NO_EVIDENCE, Evidence
 from watcher.core.timestamps import require_utc
 from watcher.core.training.absence import OverdueFacts
 from watcher.core.training.catch_up import Outage
 from watcher.core.training.comparison import Comparison, EndFacts, StuckFacts
-from watcher.core.training.current_run import Bounds, RunStart
 from watcher.core.training.model import NO_RECORD, Phase, TrainingRef, phase_of
 from watcher.core.updates.model import UpdateFacts
 from watcher.core.usability.facts import UnusableFacts

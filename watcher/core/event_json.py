@@ -16,6 +16,7 @@ from watcher.core.delivery.facts import (
     retry_remedy,
 )
 from watcher.core.delivery.reason import reason_from_json, reason_json
+from watcher.core.durations.current_run import RunStart
 from watcher.core.event import Event, IncidentFacts, Kind, PreviousCause
 from watcher.core.incidents.evidence import evidence_json, read_evidence
 from watcher.core.json_object import plain
@@ -30,7 +31,6 @@ from watcher.core.training.comparison import (
     read_stuck,
     stuck_json,
 )
-from watcher.core.training.current_run import RunStart
 from watcher.core.updates.model import read_update, update_json
 from watcher.core.usability.facts import read_unusable, unusable_json
 

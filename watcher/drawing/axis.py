@@ -23,7 +23,7 @@ SECONDS: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class Tick:
     """A round value of an axis."""
 
     at: float
@@ -44,10 +44,10 @@ class DurationAxis:
         share = min(max(duration / self.longest, 0.0), 1.0) if self.longest else 0.0
         return self.start + share * (self.end - self.start)
 
-    def marks(self) -> list[Mark]:
+    def marks(self) -> list[Tick]:
         """Return round durations from 0 on."""
         step = timedelta(seconds=round_step(self.longest.total_seconds(), DURATION_MARKS))
-        return [Mark(self.at(step * count), format_duration(step * count)) for count in range(self.longest // step + 1)]
+        return [Tick(self.at(step * count), format_duration(step * count)) for count in range(self.longest // step + 1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +65,12 @@ class TimeAxis:
         share = (time - self.first) / (self.last - self.first) if self.last > self.first else 0.0
         return self.start + min(max(share, 0.0), 1.0) * (self.end - self.start)
 
-    def marks(self) -> list[Mark]:
+    def marks(self) -> list[Tick]:
         """Return round local times."""
         step = timedelta(seconds=round_step((self.last - self.first).total_seconds(), TIME_MARKS))
         form = "%m-%d %H:%M" if step < timedelta(days=1) else "%Y-%m-%d"
         times = _round_times(self.first.astimezone(self.zone), self.last.astimezone(self.zone), step)
-        return [Mark(self.at(time), f"{time:{form}}") for time in times]
+        return [Tick(self.at(time), f"{time:{form}}") for time in times]
 
 
 def round_step(seconds: float, parts: int) -> int:

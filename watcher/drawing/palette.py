@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from watcher.core.training.past_runs import Outcome
+from watcher.core.durations.past_runs import Outcome
 
 INK: Final = "#1f2328"
 FAINT: Final = "#59636e"

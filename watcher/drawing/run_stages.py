@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from watcher.core.duration import format_duration
-from watcher.core.training.current_run import Bounds, CurrentRun
-from watcher.core.training.past_runs import Outcome
+from watcher.core.durations.current_run import Bounds, CurrentRun
+from watcher.core.durations.past_runs import Outcome
 from watcher.core.training.run import EndedRun
 from watcher.drawing import svg
 from watcher.drawing.axis import DurationAxis

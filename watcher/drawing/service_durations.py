@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 
 from watcher.core.duration import format_duration
+from watcher.core.durations.past_runs import Outcome, PastRun, sample_of
+from watcher.core.durations.usual_durations import UsualDurations, usual_durations
 from watcher.core.plural import counted
-from watcher.core.training.durations import UsualDurations, usual_durations
-from watcher.core.training.past_runs import Outcome, PastRun, sample_of
 from watcher.drawing import svg
 from watcher.drawing.axis import DurationAxis, TimeAxis
 from watcher.drawing.palette import BAND, FAINT, GRID, INK, MEDIAN, OUTCOMES

@@ -28,7 +28,7 @@ STATUS_LENGTH = 3
 ASKS_PROXY: Final = b"CONNECT "
 
 
-class Stage(IntEnum):
+class AttemptStage(IntEnum):
     """The stages of an attempt, in order."""
 
     PREPARING = 0
@@ -54,7 +54,7 @@ class AttemptTrace:
     )
 
     def __init__(self, on_write: Callable[[], None] | None, *, safe: bool) -> None:
-        self.stage = Stage.PREPARING
+        self.stage = AttemptStage.PREPARING
         self.peer = ""
         """Host and port of the request, for messages."""
         self.status: int | None = None
@@ -69,7 +69,7 @@ class AttemptTrace:
 
     def begin_connecting(self, host: str, port: int) -> None:
         """Note that a connection is opened, to the peer or to a proxy."""
-        self.stage = Stage.CONNECTING
+        self.stage = AttemptStage.CONNECTING
         self._opened_connection = True
         connected_to = host_and_port(host, port)
         if connected_to != self.peer:
@@ -82,22 +82,22 @@ class AttemptTrace:
 
     def begin_tls(self) -> None:
         """Note that a handshake begins."""
-        self.stage = Stage.SECURING
+        self.stage = AttemptStage.SECURING
 
     def begin_writing(self, data: bytes) -> None:
         """Note that bytes are about to be written, of the request or of one to a proxy for a tunnel."""
-        if self.stage is Stage.WRITING:
+        if self.stage is AttemptStage.WRITING:
             return
         if data.startswith(ASKS_PROXY):
-            self.stage = Stage.ASKING_PROXY
+            self.stage = AttemptStage.ASKING_PROXY
             return
-        self.stage = Stage.WRITING
+        self.stage = AttemptStage.WRITING
         if self._on_write is not None:
             self._on_write()
 
     def note_bytes(self) -> None:
         """Note that bytes have arrived."""
-        self._answer_began = self.stage is Stage.WRITING
+        self._answer_began = self.stage is AttemptStage.WRITING
 
     def refuse_address(self) -> None:
         """Note that the host itself is a forbidden address."""
@@ -106,7 +106,7 @@ class AttemptTrace:
     @property
     def surely_not_sent(self) -> bool:
         """Whether no byte can have left."""
-        return self.stage < Stage.WRITING
+        return self.stage < AttemptStage.WRITING
 
     def met_idle_close(self, error: Exception) -> bool:
         """Return whether the peer closed a kept connection under a request that may be repeated without an effect."""
@@ -140,9 +140,9 @@ class AttemptTrace:
 
 
 REASONS_BEFORE_WRITING: Final = {
-    Stage.CONNECTING: FailureReason.CONNECT,
-    Stage.ASKING_PROXY: FailureReason.PROXY,
-    Stage.SECURING: FailureReason.TLS,
+    AttemptStage.CONNECTING: FailureReason.CONNECT,
+    AttemptStage.ASKING_PROXY: FailureReason.PROXY,
+    AttemptStage.SECURING: FailureReason.TLS,
 }
 
 CURRENT: Final[ContextVar[AttemptTrace]] = ContextVar("CURRENT")

@@ -22,7 +22,7 @@ from watcher.core.training.model import Observation, ServiceRef, Snapshot, Sourc
 from watcher.core.training.retraining import Retraining, RetrainingRef
 from watcher.core.training.run import EndedRun
 from watcher.operations.ports import RecordStore
-from watcher.simulator.history import (
+from watcher.simulator.invented.history import (
     POLL_SECONDS,
     HistoryAnswer,
     HistoryPlan,

@@ -15,8 +15,8 @@ from watcher.core.training.model import Snapshot, TrainingRef
 from watcher.core.training.run import EndedRun
 from watcher.operations.errors import OperationRefusedError
 from watcher.reading.trainings import planned, samples_of, with_progress
-from watcher.reports.progress import Samples, population_of
-from watcher.reports.runs import Differences, differences
+from watcher.reports.runs.progress import PopulationSamples, population_of
+from watcher.reports.runs.runs import Differences, differences
 from watcher.reports.status import known, poll_reports, serving
 from watcher.reports.training_page import TrainingPage
 from watcher.store.runs.history import last_good
@@ -67,7 +67,7 @@ def read_training(  # noqa: PLR0913 - the parts of one page
     )
 
 
-def _usual_stages(samples: Samples, snapshot: Snapshot, runs: Sequence[EndedRun]) -> Mapping[str, UsualFacts]:
+def _usual_stages(samples: PopulationSamples, snapshot: Snapshot, runs: Sequence[EndedRun]) -> Mapping[str, UsualFacts]:
     """Return how long the stages of the present or latest run usually take."""
     shown = snapshot.run if snapshot.run is not None else next(reversed(runs), None)
     statuses = dict.fromkeys(stage.status for stage in (() if shown is None else shown.stages))

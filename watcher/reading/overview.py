@@ -9,10 +9,10 @@ from typing import Final
 
 from watcher.config import Config
 from watcher.core.delivery.state import NEEDS_OPERATOR, OPEN_STATES, State
+from watcher.core.durations.past_runs import Outcome
 from watcher.core.health.problems import DaemonHealth
 from watcher.core.timestamps import to_text
 from watcher.core.training.model import ServiceRef, TrainingRef
-from watcher.core.training.past_runs import Outcome
 from watcher.core.training.retraining import Retraining
 from watcher.reading.status import StorePlace, read_status
 from watcher.reading.trainings import planned

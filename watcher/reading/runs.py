@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from watcher.reports.exports import records
+from watcher.reports.runs.exports import records
 from watcher.store.export import Exported, Key, export_page
 from watcher.store.views import Views
 

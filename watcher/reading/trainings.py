@@ -11,7 +11,7 @@ from watcher.config import Config
 from watcher.config.to_core import polls_of
 from watcher.core.polling.plan import Poll
 from watcher.core.training.model import Snapshot, TrainingRef
-from watcher.reports.progress import Samples
+from watcher.reports.runs.progress import PopulationSamples
 from watcher.reports.status import KnownTraining
 from watcher.reports.trainings import (
     Selection,
@@ -84,9 +84,9 @@ def with_progress(views: Views, trainings: Sequence[KnownTraining], now: datetim
     return [replace(item, progress=progress.get(item.snapshot.ref)) for item in trainings]
 
 
-def samples_of(views: Views, now: datetime) -> Samples:
+def samples_of(views: Views, now: datetime) -> PopulationSamples:
     """Return the durations of past runs, which are read as they are asked for."""
-    return Samples(lambda population: past_runs(views.connection, population, now), now)
+    return PopulationSamples(lambda population: past_runs(views.connection, population, now), now)
 
 
 def _order(selection: Selection, *, everything: bool) -> Order:

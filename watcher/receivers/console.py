@@ -13,10 +13,10 @@ from rich.text import Text
 
 from watcher.core.delivery.model import Dedup, DeliveryRequest, Outcome
 from watcher.core.event import Event
-from watcher.core.messages.group import compose_group
-from watcher.core.messages.group_message import GroupMessage
+from watcher.core.messages.groups.group import compose_group
+from watcher.core.messages.groups.group_message import GroupMessage
+from watcher.core.messages.language.phrases import Phrase
 from watcher.core.messages.message import Message, Severity
-from watcher.core.messages.phrases import Phrase
 from watcher.core.messages.text import Code, Piece, TextLine, plain_piece
 from watcher.core.messages.training import compose
 from watcher.line_writer import LineWriter

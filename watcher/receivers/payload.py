@@ -10,7 +10,7 @@ from typing import Final
 
 from watcher.core.event import Event
 from watcher.core.event_json import run_json
-from watcher.core.messages.outage_group import published_outage
+from watcher.core.messages.groups.outage_group import published_outage
 from watcher.core.messages.published import published_comparisons, published_incident, published_receiver
 from watcher.core.messages.text import cut
 from watcher.core.timestamps import to_text

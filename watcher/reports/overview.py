@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from watcher.core.durations.past_runs import Outcome
 from watcher.core.training.absence import Missing
 from watcher.core.training.model import ServiceRef, TrainingRef
-from watcher.core.training.past_runs import Outcome
 from watcher.store.runs.latest import RunResult, TypeRef
 
 if TYPE_CHECKING:

@@ -36,7 +36,7 @@ from watcher.reports.trainings import NO_FILTER, Selection, TrainingTotals
 
 if TYPE_CHECKING:
     from watcher.core.training.retraining import Retraining
-    from watcher.reports.progress import Progress
+    from watcher.reports.runs.progress import Progress
     from watcher.reports.store_health import StoreHealth
     from watcher.store.delivery.views import DeliveryView
     from watcher.store.unannounced import UnannouncedEvent

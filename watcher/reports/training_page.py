@@ -8,13 +8,13 @@ from datetime import datetime, tzinfo
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from watcher.core.durations.current_run import CurrentRun
 from watcher.core.routing.silence import Silence, to_json
 from watcher.core.timestamps import to_text
 from watcher.core.training.comparison import UsualFacts, usual_json
-from watcher.core.training.current_run import CurrentRun
 from watcher.core.training.run import EndedRun
 from watcher.reports.history import event_history_json
-from watcher.reports.runs import Differences, current_run_json, run_json
+from watcher.reports.runs.runs import Differences, current_run_json, run_json
 from watcher.reports.status_json import known_json, poll_json, problems_json
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from watcher.simulator.calls import CallKind
 from watcher.simulator.demo import demo_world
 from watcher.simulator.faults.plan import Fault
-from watcher.simulator.random_world import random_world
+from watcher.simulator.invented.random_world import random_world
 from watcher.simulator.script import Script, ScriptError, load_script
 from watcher.simulator.server import Running, SimulatorSettings, build_simulator, run_forever, serve
 from watcher.simulator.simulator import (

@@ -18,10 +18,10 @@ from starlette.routing import Route
 
 from watcher.core.secret import Secret
 from watcher.core.timestamps import to_text
-from watcher.simulator.durations import SignedSeconds
 from watcher.simulator.faults.kinds import KINDS
 from watcher.simulator.faults.model import FaultModel, as_document
 from watcher.simulator.faults.plan import PlannedFault
+from watcher.simulator.invented.durations import SignedSeconds
 from watcher.simulator.responses import JSON, json_response
 from watcher.simulator.simulator import ControlAccess, DatedChange, Simulator
 from watcher.simulator.truth import UpdateChange

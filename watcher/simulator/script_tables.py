@@ -10,12 +10,12 @@ from typing import Annotated, Final, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, model_validator
 
 from watcher.core.training.model import TRAIN_TYPES, Status
-from watcher.simulator.draws import Draw, LogNormal
-from watcher.simulator.durations import Seconds
 from watcher.simulator.faults.model import FaultModel
 from watcher.simulator.faults.plan import Fault
-from watcher.simulator.lives import Course
-from watcher.simulator.series import Series, Trend, UpdatePlan, planned_updates, versions_of
+from watcher.simulator.invented.draws import Draw, LogNormal
+from watcher.simulator.invented.durations import Seconds
+from watcher.simulator.invented.lives import Course
+from watcher.simulator.invented.series import Series, Trend, UpdatePlan, planned_updates, versions_of
 from watcher.simulator.world import Life, ServiceType, SimulatedService, Step, Training, Update, World
 
 UNKNOWN_WORDS: Final = "unknown_words"

@@ -16,10 +16,10 @@ from watcher.asgi import listen, prepare, stop
 from watcher.core.secret import Secret
 from watcher.simulator import calls, control
 from watcher.simulator.app import TRANSPORT, build_app
-from watcher.simulator.draws import LogNormal
-from watcher.simulator.history import HistoryPlan, history_world
-from watcher.simulator.lives import same_pace
-from watcher.simulator.random_world import random_world
+from watcher.simulator.invented.draws import LogNormal
+from watcher.simulator.invented.history import HistoryPlan, history_world
+from watcher.simulator.invented.lives import same_pace
+from watcher.simulator.invented.random_world import random_world
 from watcher.simulator.script import Script, load_script
 from watcher.simulator.simulator import SIMULATOR_ACCESS_KEY, SIMULATOR_SECRET_KEY, ControlAccess, Simulator
 

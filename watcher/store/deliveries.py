@@ -17,11 +17,11 @@ from watcher.core.delivery.waiting import DeliveryEnd, WaitingDelivery
 from watcher.core.event import Restore
 from watcher.core.timestamps import to_text
 from watcher.store import schema
-from watcher.store.bulk import execute_many
-from watcher.store.chunks import chunks
 from watcher.store.delivery import endings, leases, receivers
 from watcher.store.delivery.queue import WAITING_STATES
 from watcher.store.rows import Row
+from watcher.store.sql.bulk import execute_many
+from watcher.store.sql.chunks import chunks
 from watcher.store.writer import StoreWriter
 
 _delivery = schema.delivery

@@ -14,7 +14,7 @@ from watcher.core.event import Event, Restore, delivery_id, in_new_epoch
 from watcher.core.timestamps import to_text
 from watcher.store import meta_keys, schema
 from watcher.store.rows import event_row, read_event, read_time
-from watcher.store.upsert import insert_or_update
+from watcher.store.sql.upsert import insert_or_update
 
 EPOCH_BYTES: Final = 8
 

@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Connection, Select, func, literal, select,
 
 from watcher.core.timestamps import to_text
 from watcher.store import schema
-from watcher.store.chunks import chunks
+from watcher.store.sql.chunks import chunks
 
 PAGE: Final = 5000
 """Rows that are in memory at a time."""
@@ -35,7 +35,7 @@ class Exported(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class TablePage:
     """Some rows of a table."""
 
     rows: Sequence[Sequence[Any]]
@@ -90,7 +90,7 @@ _SOURCES: Final[Mapping[Exported, _Source]] = MappingProxyType(
 
 def export_page(
     connection: Connection, table: Exported, since: datetime | None, after: Key | None, limit: int | None = None
-) -> Page:
+) -> TablePage:
     """Return the rows that follow a place, in a fixed order; ``None`` is the beginning.
 
     Args:
@@ -107,7 +107,7 @@ def export_page(
     rows = connection.execute(_query(source, since, after).limit(limit)).all()
     width = len(source.columns)
     last = tuple(rows[-1][width:]) if len(rows) == limit else None
-    return Page([row[:width] for row in rows], last)
+    return TablePage([row[:width] for row in rows], last)
 
 
 def events_of_deliveries(connection: Connection, deliveries: Sequence[str]) -> dict[str, list[str]]:

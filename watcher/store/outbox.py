@@ -20,12 +20,12 @@ from watcher.core.routing.routes import FLAP_WINDOW
 from watcher.core.subject import NO_ACCOUNT
 from watcher.core.timestamps import to_text
 from watcher.store import schema, silences
-from watcher.store.bulk import execute_many
-from watcher.store.chunks import chunks
 from watcher.store.delivery.fallbacks import fallbacks_due
 from watcher.store.delivery.insertion import insert_planned, release
 from watcher.store.delivery.reading import failing_receivers
 from watcher.store.rows import read_event
+from watcher.store.sql.bulk import execute_many
+from watcher.store.sql.chunks import chunks
 from watcher.store.writer import StoreWriter
 
 _event, _counter = schema.event.c, schema.counter.c

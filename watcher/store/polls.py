@@ -16,7 +16,6 @@ from watcher.core.training.earlier_runs import EarlierRuns, RunGroup, RunsWanted
 from watcher.core.training.model import Snapshot
 from watcher.core.training.run import EndedRun
 from watcher.store import outbox, schema
-from watcher.store.bulk import execute_many
 from watcher.store.errors import StaleSnapshot
 from watcher.store.rows import (
     Row,
@@ -32,8 +31,9 @@ from watcher.store.rows import (
 from watcher.store.runs.history import read_earlier
 from watcher.store.runs.retrainings import read_retraining, retraining_row
 from watcher.store.runs.rows import run_row, stage_rows
-from watcher.store.upsert import insert_or_ignore, insert_or_update
-from watcher.store.write_faults import SHORT_FAULTS, fault_of
+from watcher.store.sql.bulk import execute_many
+from watcher.store.sql.upsert import insert_or_ignore, insert_or_update
+from watcher.store.sql.write_faults import SHORT_FAULTS, fault_of
 from watcher.store.writer import StoreWriter
 
 

@@ -7,7 +7,7 @@ from typing import Final
 from sqlalchemy import Engine
 
 from watcher.store.errors import StoreTooNew, StoreUnusable
-from watcher.store.schema_version import revision_in, this_revision
+from watcher.store.migrations.schema_version import revision_in, this_revision
 from watcher.store.sqlite import connections, disk_reserve
 from watcher.store.sqlite.reading import reading_remedy
 from watcher.store.url import sqlite_path

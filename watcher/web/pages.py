@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from watcher.core.health.readiness import NotReadyReason
 from watcher.core.secret import Secret
-from watcher.web.api.answers import ApiError, problem
+from watcher.web.api.answers import ProblemError, problem
 from watcher.web.encoded_paths import EncodedPaths
 
 SECURITY_HEADERS: Final[Mapping[str, str]] = {
@@ -152,7 +152,7 @@ def to_login(request: Request) -> Response:
 def _refused(path: str, status: HTTPStatus, headers: Mapping[str, str]) -> Response:
     if path.startswith("/api/"):
         code = status.phrase.lower().replace(" ", "-")
-        return problem(ApiError(status, code, REFUSALS[status], {**headers, "Connection": "close"}))
+        return problem(ProblemError(status, code, REFUSALS[status], {**headers, "Connection": "close"}))
     return PlainTextResponse(f"{status.phrase}\n", status, headers={**headers, "Connection": "close"})
 
 

@@ -15,7 +15,7 @@ from watcher.config.references import references
 from watcher.core.polling.rate_limit import BudgetWait
 from watcher.http import HttpClient, HttpSettings
 from watcher.wiring.runtime import Runtime
-from watcher.wiring.secret_sources import ReadLog, require_secrets
+from watcher.wiring.secrets.sources import ReadLog, require_secrets
 
 
 class AccountKeys:

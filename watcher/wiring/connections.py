@@ -14,7 +14,7 @@ from watcher.pipeline.observer import ObservedApi
 from watcher.wiring.accounts import Budgets, make_api
 from watcher.wiring.receivers import make_receiver
 from watcher.wiring.runtime import Runtime
-from watcher.wiring.secret_sources import require_secrets
+from watcher.wiring.secrets.sources import require_secrets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

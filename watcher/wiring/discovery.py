@@ -15,7 +15,7 @@ from watcher.reports.discovery import FoundAccount, FoundService
 from watcher.wiring.accounts import make_api
 from watcher.wiring.budget_waits import BudgetUse, saying_waits
 from watcher.wiring.runtime import Runtime
-from watcher.wiring.secret_sources import require_secrets
+from watcher.wiring.secrets.sources import require_secrets
 
 
 async def discover(

@@ -23,7 +23,7 @@ from watcher.store.url import sqlite_path
 from watcher.web.pinger import Pinger
 from watcher.wiring.pipeline import Pipeline
 from watcher.wiring.runtime import Runtime
-from watcher.wiring.secret_sources import CurrentSecret
+from watcher.wiring.secrets.sources import CurrentSecret
 
 if TYPE_CHECKING:
     from watcher.web.api.sources import Sources
@@ -172,7 +172,7 @@ class HealthEndpoints:
         # Imported here: without web pages, starlette and uvicorn would only make the process larger.
         from watcher.web.api.routes import api_routes  # noqa: PLC0415 - see above
         from watcher.web.html.renderer import Renderer  # noqa: PLC0415 - see above
-        from watcher.web.html.routes import Pages as HtmlPages  # noqa: PLC0415 - see above
+        from watcher.web.html.routes import PageRoutes  # noqa: PLC0415 - see above
         from watcher.web.html.session import Sessions  # noqa: PLC0415 - see above
         from watcher.web.html.site import Site  # noqa: PLC0415 - see above
         from watcher.web.listener import Listener  # noqa: PLC0415 - see above
@@ -186,7 +186,7 @@ class HealthEndpoints:
             metrics_type=CONTENT_TYPE,
             is_signed_in=lambda request: sessions.of(request, self._runtime.clock.utc_now()).signed_in,
             # The pages are last: they answer every path that is left.
-            routes=[*api_routes(sources), *HtmlPages(site).routes()],
+            routes=[*api_routes(sources), *PageRoutes(site).routes()],
             token=token,
             # Without a token, only local names are accepted: a web page may rebind its own name to this machine.
             hosts=EVERY_HOST if token is not None else (*LOOPBACK_HOSTS, settings.address.host),

@@ -39,7 +39,7 @@ from watcher.reports.receiver_check import history_text, scopes_text
 from watcher.wiring.accounts import Budgets, make_api
 from watcher.wiring.budget_waits import BudgetUse, saying_waits
 from watcher.wiring.runtime import Runtime
-from watcher.wiring.secret_sources import unreadable
+from watcher.wiring.secrets.sources import unreadable
 from watcher.wiring.slack_access import access_of
 
 PROBE_SECONDS: Final = 10.0

@@ -22,7 +22,7 @@ from watcher.core.secret import Secret
 from watcher.http import HttpClient, HttpSettings
 from watcher.receivers import KINDS, Spec
 from watcher.wiring.runtime import Runtime
-from watcher.wiring.secret_sources import CurrentHeaders, CurrentSecret, require_secrets
+from watcher.wiring.secrets.sources import CurrentHeaders, CurrentSecret, require_secrets
 from watcher.wiring.style import style_of
 
 RECEIVER_TIMEOUT_SECONDS: Final = 20.0

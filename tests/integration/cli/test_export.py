@@ -22,12 +22,12 @@ from tests.support import routing
 from tests.unit.reports.facts import event
 from watcher.cli.text.csv_lines import csv_field
 from watcher.core.batch import Batch
+from watcher.core.durations.past_runs import Outcome
 from watcher.core.routing.reason import routed
 from watcher.core.routing.routes import Recipient, RoutingDecision
 from watcher.core.timestamps import to_text
 from watcher.core.training.model import Snapshot, TrainingRef
-from watcher.core.training.past_runs import Outcome
-from watcher.reports.exports import FIELDS
+from watcher.reports.runs.exports import FIELDS
 from watcher.store import export
 from watcher.store.outbox import Outbox
 from watcher.store.polls import PollStore
@@ -141,7 +141,7 @@ def test_a_file_appears_once_it_is_complete(run: Run, tmp_path: Path, monkeypatc
     assert run("export", "runs", "-o", "runs.csv").out == ""
     whole = (tmp_path / "runs.csv").read_text()
     assert len(list(csv.DictReader(io.StringIO(whole, newline="")))) == ROWS
-    monkeypatch.setattr("watcher.reports.exports.read_event", lambda _body: 1 / 0)
+    monkeypatch.setattr("watcher.reports.runs.exports.read_event", lambda _body: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         run("export", "events", "-o", "runs.csv")
     assert (tmp_path / "runs.csv").read_text() == whole

@@ -17,8 +17,8 @@ from tests.integration.cli.test_stats import CONFIG, NOW, run_days_ago
 from tests.integration.cli.test_status_runs import in_progress
 from watcher.cli.png import png_of
 from watcher.core.batch import Batch
+from watcher.core.durations.past_runs import Outcome
 from watcher.core.training.model import Snapshot
-from watcher.core.training.past_runs import Outcome
 from watcher.store.polls import PollStore
 from watcher.store.sqlite.database import open_database
 

@@ -26,7 +26,7 @@ from watcher.store.polls import PollStore
 from watcher.store.sqlite.database import open_database
 from watcher.wiring.accounts import AccountKeys
 from watcher.wiring.runtime import Runtime
-from watcher.wiring.secret_sources import CurrentSecret
+from watcher.wiring.secrets.sources import CurrentSecret
 
 NOW = datetime(2026, 11, 28, 3, 0, tzinfo=UTC)
 COMMAND = f"{sys.executable} -m watcher"

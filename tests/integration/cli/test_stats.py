@@ -16,9 +16,9 @@ import pytest
 from tests.integration.cli.support import Run, runner
 from tests.support.runs import FIRST_END, ended_run
 from watcher.core.batch import Batch
-from watcher.core.training.current_run import Bounds, RunStart
+from watcher.core.durations.current_run import Bounds, RunStart
+from watcher.core.durations.past_runs import Outcome
 from watcher.core.training.model import Snapshot, TrainingRef
-from watcher.core.training.past_runs import Outcome
 from watcher.core.training.run import EndedRun
 from watcher.store.polls import PollStore
 from watcher.store.sqlite.database import open_database

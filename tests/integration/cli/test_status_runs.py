@@ -14,7 +14,7 @@ from sqlalchemy import Connection, event
 from tests.integration.cli.support import Run, runner
 from tests.integration.cli.test_stats import CONFIG, NOW, run_days_ago
 from watcher.core.batch import Batch
-from watcher.core.training.current_run import Bounds, CurrentRun, RunStart, Stage
+from watcher.core.durations.current_run import Bounds, CurrentRun, RunStart, Stage
 from watcher.core.training.model import Snapshot, TrainingRef
 from watcher.reading.trainings import with_progress
 from watcher.reports.status import KnownTraining

@@ -14,7 +14,7 @@ from tests.support import daemon_in_process
 from tests.support.changing_trainings import all_delivered
 from tests.support.reload_scenario import FIRST, SECOND, ReloadScenario, open_scenario
 from tests.support.schemas import COLUMNS, TABLES, make_schema
-from watcher.store.schema_version import known_revisions
+from watcher.store.migrations.schema_version import known_revisions
 
 OLD = sorted(known_revisions())[:-1]
 

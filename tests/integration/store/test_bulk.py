@@ -11,9 +11,9 @@ from sqlalchemy import Connection, bindparam, create_engine, insert, select, upd
 from sqlalchemy.exc import IntegrityError
 
 from watcher.store import schema
-from watcher.store.bulk import execute_many
 from watcher.store.rows import Row
-from watcher.store.upsert import insert_or_ignore, insert_or_update
+from watcher.store.sql.bulk import execute_many
+from watcher.store.sql.upsert import insert_or_ignore, insert_or_update
 
 TABLE = schema.delivery
 RENAME = update(TABLE).where(TABLE.c.id == bindparam("this"))

@@ -6,9 +6,9 @@ import sqlite3
 from datetime import timedelta
 
 from tests.integration.store.conftest import NOW
-from watcher.core.training.regular_starts import MOST_STARTS
+from watcher.core.durations.regular_starts import MOST_STARTS
 from watcher.operations.invented_history import record_history
-from watcher.simulator.history import HistoryPlan
+from watcher.simulator.invented.history import HistoryPlan
 from watcher.store.outbox import Outbox
 from watcher.store.polls import PollStore
 from watcher.store.sqlite.database import Database

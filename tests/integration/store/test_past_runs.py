@@ -17,13 +17,13 @@ from tests.integration.store.conftest import NOW
 from tests.support.runs import DAY, FIRST_END, ended_run
 from tests.support.schemas import make_schema
 from watcher.core.batch import Batch, NotSavedError
+from watcher.core.durations.current_run import Bounds, CurrentRun, LearnedLimits, RunStart, Stage, StuckReport
+from watcher.core.durations.past_runs import Outcome
+from watcher.core.durations.stuck_limit import StuckLimit
 from watcher.core.event import Event, Kind, event_id
-from watcher.core.training.current_run import Bounds, CurrentRun, LearnedLimits, RunStart, Stage, StuckReport
 from watcher.core.training.earlier_runs import RunGroup, RunsWanted
 from watcher.core.training.model import Snapshot, TrainingRef
-from watcher.core.training.past_runs import Outcome
 from watcher.core.training.run import EndedRun, EndedStage
-from watcher.core.training.stuck_limit import StuckLimit
 from watcher.store import schema
 from watcher.store.polls import PollStore
 from watcher.store.retention import Retention

@@ -27,6 +27,7 @@ from watcher.core.batch import Batch, IncidentRow
 from watcher.core.delivery.model import PARKED_RETRY, Claim, ReceiverSignal, Settlement, SignalKind, Verdict
 from watcher.core.delivery.reason import DELIVERED, text_reason
 from watcher.core.delivery.state import State
+from watcher.core.durations.past_runs import Population
 from watcher.core.event import Event, Kind
 from watcher.core.incidents.model import Incident
 from watcher.core.messages.advice import STORE_REMEDIES
@@ -38,11 +39,10 @@ from watcher.core.routing.reason import NotAnnounced, routed
 from watcher.core.routing.routes import Recipient, RoutingDecision
 from watcher.core.training.earlier_runs import RunGroup, RunsWanted
 from watcher.core.training.model import Snapshot
-from watcher.core.training.past_runs import Population
 from watcher.core.training.retraining import Retraining, RetrainingRef
 from watcher.pipeline.dead_letters import announce_dead_letters, note_removed
 from watcher.pipeline.expiry import expire, expire_orphans
-from watcher.store import bulk, schema
+from watcher.store import schema
 from watcher.store.deliveries import Deliveries
 from watcher.store.delivery import queue
 from watcher.store.delivery.operator_actions import OperatorActions
@@ -57,11 +57,12 @@ from watcher.store.retention import Retention
 from watcher.store.runs import history, latest, queries
 from watcher.store.runs.overdue import open_absences
 from watcher.store.silences import Silences
+from watcher.store.sql import bulk
+from watcher.store.sql.write_faults import WriteFault, fault_of
 from watcher.store.sqlite.connections import writer_engine
 from watcher.store.sqlite.database import Database, open_database
 from watcher.store.trainings import Order, TrainingQuery
 from watcher.store.views import HistoryFilter, open_views
-from watcher.store.write_faults import WriteFault, fault_of
 
 STORE: Final = ROOT / "watcher" / "store"
 DIALECTS: Final = (sqlite.dialect(), postgresql.dialect())  # type: ignore[no-untyped-call]  # SQLAlchemy's

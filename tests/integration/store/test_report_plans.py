@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import Connection, event
 
 from watcher.core.delivery.state import State
+from watcher.core.durations.past_runs import Population
 from watcher.core.timestamps import from_text
 from watcher.core.training.model import ServiceRef, TrainingRef
-from watcher.core.training.past_runs import Population
 from watcher.store.delivery.views import DeliveryFilter
 from watcher.store.export import Exported, events_of_deliveries, export_page
 from watcher.store.health_stats import health_stats

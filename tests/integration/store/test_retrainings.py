@@ -11,8 +11,8 @@ from pathlib import Path
 from tests.integration.store.conftest import NOW
 from tests.support.schemas import make_schema
 from watcher.core.batch import Batch
+from watcher.core.durations.current_run import Bounds
 from watcher.core.training.absence import GoodVersion, Missing
-from watcher.core.training.current_run import Bounds
 from watcher.core.training.model import Snapshot, TrainingRef
 from watcher.core.training.retraining import Retraining, RetrainingRef
 from watcher.core.updates.cycle import Cycle

@@ -10,9 +10,9 @@ import pytest
 
 from tests.support.runs import DAY, FIRST_END, ended_run
 from watcher.core.batch import Batch
+from watcher.core.durations.past_runs import Outcome, Population
 from watcher.core.training.earlier_runs import KnownVersion, RunGroup, RunsWanted
 from watcher.core.training.model import Snapshot, TrainingRef
-from watcher.core.training.past_runs import Outcome, Population
 from watcher.core.training.run import EndedRun
 from watcher.store.polls import PollStore
 from watcher.store.runs import history, queries

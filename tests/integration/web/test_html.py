@@ -19,7 +19,7 @@ from watcher.reading.overview import read_overview
 from watcher.reports.overview import Overview
 from watcher.web.encoded_paths import EncodedPaths
 from watcher.web.html.renderer import Renderer
-from watcher.web.html.routes import Pages
+from watcher.web.html.routes import PageRoutes
 from watcher.web.html.session import Sessions
 from watcher.web.html.site import Site
 from watcher.web.pages import Guard
@@ -41,7 +41,7 @@ class SignedSite:
         def is_signed_in(request: Request) -> bool:
             return sessions.of(request, found.utc_now()).signed_in
 
-        self.app: ASGIApp = EncodedPaths(Guard(Starlette(routes=Pages(site).routes()), secret, is_signed_in))
+        self.app: ASGIApp = EncodedPaths(Guard(Starlette(routes=PageRoutes(site).routes()), secret, is_signed_in))
         self.cookie = ""
 
     async def act(self, command: str, arguments: Mapping[str, object]) -> Mapping[str, object]:

@@ -28,7 +28,7 @@ from tests.support.recording_simulator import RecordingSimulator
 from tests.support.servers import Inbox, listening
 from watcher.core.timestamps import to_text
 from watcher.simulator import serve
-from watcher.store import migrate
+from watcher.store.migrations import migrate
 from watcher.store.sqlite.backup_folder import BackupFolder
 from watcher.store.sqlite.connections import writer_engine
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from watcher.aitems import split_list
-from watcher.aitems.list_page import KnownList, Page
+from watcher.aitems.list_page import KnownList, ListPage
 from watcher.aitems.strict_json import loads
 from watcher.aitems.wire import BadAnswer, read_trainings
 from watcher.core.training.model import ListedTraining, ServiceRef
@@ -41,7 +41,7 @@ def listed(records: Sequence[object], separators: tuple[str, str] = COMPACT, ind
 
 def read(body: bytes, known: KnownList[ListedTraining]) -> Sequence[ListedTraining]:
     page = read_trainings(body, SERVICE, known)
-    assert isinstance(page, Page)
+    assert isinstance(page, ListPage)
     known.keep(page.items)
     return page.items
 
@@ -115,7 +115,7 @@ def test_the_deviations_of_known_records_stay() -> None:
     known = KnownList[ListedTraining]()
     for _ in range(2):
         page = read_trainings(body, SERVICE, known)
-        assert isinstance(page, Page)
+        assert isinstance(page, ListPage)
         assert page.deviations == ("new field: foo",)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from watcher.aitems.budget import Need, NoRoomError
 from watcher.aitems.list_end import MAX_POSTPONED, ListEnd
-from watcher.aitems.list_page import Page
+from watcher.aitems.list_page import ListPage
 from watcher.aitems.list_reader import CONFIRMATION, ListReader
 from watcher.aitems.pages import CompleteList
 from watcher.aitems.wire import ServiceInfo
@@ -51,10 +51,10 @@ class Server:
             status=200, headers=Headers(), body=str(offset).encode(), asked_at=asked_at, answered_at=self.now
         )
 
-    def page(self, answer: Answered) -> Page[ServiceInfo]:
+    def page(self, answer: Answered) -> ListPage[ServiceInfo]:
         offset = int(answer.body)
         shown = range(offset, min(offset + SHORT, self.count))
-        return Page(
+        return ListPage(
             items=tuple(
                 ServiceInfo(ref=ServiceRef("main", f"s{number}"), status="learnable", record={}) for number in shown
             ),

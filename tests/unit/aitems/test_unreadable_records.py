@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from watcher.aitems.list_page import KnownList, Page
+from watcher.aitems.list_page import KnownList, ListPage
 from watcher.aitems.wire import BadAnswer, ServiceInfo, read_services, read_trainings
 from watcher.core.training.model import ListedTraining, ServiceRef
 
@@ -80,17 +80,17 @@ def listed(*records: bytes, name: str = "trains") -> bytes:
     return f'{{"{name}": ['.encode() + b", ".join(records) + b'], "offset": 0, "limit": 1000}'
 
 
-def read(*records: bytes) -> Page[ListedTraining]:
+def read(*records: bytes) -> ListPage[ListedTraining]:
     page = read_trainings(listed(*records), SERVICE)
     known = KnownList[ListedTraining]()
     for body in (listed(*records), listed(json.dumps(GOOD).encode()), listed(*records), listed(*records)):
         again = read_trainings(body, SERVICE, known)
     assert again == page, "the records of an earlier list change the meaning of this one"
-    assert isinstance(page, Page), page
+    assert isinstance(page, ListPage), page
     return page
 
 
-def is_read_around(bad: bytes) -> Page[ListedTraining]:
+def is_read_around(bad: bytes) -> ListPage[ListedTraining]:
     good = json.dumps(GOOD).encode()
     page = read(good, bad, json.dumps({**GOOD, "version": "v9", "status": "completed"}).encode())
     assert [(item.ref.version, item.status) for item in page.items] == [("v1", "learning"), ("v9", "completed")]
@@ -166,6 +166,6 @@ def test_a_list_whose_envelope_cannot_be_read_is_a_bad_answer(body: bytes) -> No
 def test_an_unreadable_service_spoils_no_other(bad: bytes, identity: str | None) -> None:
     good = [json.dumps({"serviceId": name, "status": "learnable"}).encode() for name in "ac"]
     page = read_services(listed(good[0], bad, good[1], name="services"), "main")
-    assert isinstance(page, Page), page
+    assert isinstance(page, ListPage), page
     assert page.items == tuple(ServiceInfo(ServiceRef("main", name), "learnable", {}) for name in "ac")
     assert [record.identity for record in page.unreadable] == [(identity,)]

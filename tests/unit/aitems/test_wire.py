@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.support.paths import DATA
 from watcher.aitems import wire
-from watcher.aitems.list_page import MAX_DEVIATION_LENGTH, MAX_DEVIATIONS, Page
+from watcher.aitems.list_page import MAX_DEVIATION_LENGTH, MAX_DEVIATIONS, ListPage
 from watcher.aitems.wire import AnswerTimes, BadAnswer, ServiceInfo, ViewedTraining
 from watcher.core.training.model import ListedTraining, Observation, ServiceRef, Source, TrainingRef
 
@@ -50,14 +50,14 @@ def why_bad(body: bytes) -> str:
     return answer.reason
 
 
-def listed(*records: object, **page: object) -> Page[ListedTraining] | BadAnswer:
+def listed(*records: object, **page: object) -> ListPage[ListedTraining] | BadAnswer:
     body = json.dumps({"trains": records, "offset": 0, "limit": 1000, **page}).encode()
     return wire.read_trainings(body, SERVICE)
 
 
-def page_of(*records: object, **page: object) -> Page[ListedTraining]:
+def page_of(*records: object, **page: object) -> ListPage[ListedTraining]:
     answer = listed(*records, **page)
-    assert isinstance(answer, Page), answer
+    assert isinstance(answer, ListPage), answer
     return answer
 
 
@@ -263,7 +263,7 @@ def test_services_are_read_with_their_other_fields() -> None:
     body = json.dumps({"services": [record], "offset": 0, "limit": 1000}).encode()
     page = wire.read_services(body, "main")
     expected = ServiceInfo(ServiceRef("main", "b28a0ffffff"), "learning", {"name": "shop_reco", "permission": "Allow"})
-    assert isinstance(page, Page)
+    assert isinstance(page, ListPage)
     assert page.items == (expected,)
 
 

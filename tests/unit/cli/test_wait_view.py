@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 
 from watcher.cli.wait_view import ERASE, OutputClosedError, WaitView
+from watcher.core.durations.current_run import CurrentRun, RunStart, Stage
 from watcher.core.polling.result import Cause
 from watcher.core.training.comparison import EndFacts, UsualFacts
-from watcher.core.training.current_run import CurrentRun, RunStart, Stage
 from watcher.core.training.model import ServiceRef, Snapshot, TrainingRef
 from watcher.core.training.waiting import PollProblem, WaitOutcome, WaitProgress, WaitReport, WaitTarget
-from watcher.reports.wait_request import AmbiguousServiceError, WaitRequest, only_match
-from watcher.reports.waiting import wait_json
+from watcher.reports.runs.wait_request import AmbiguousServiceError, WaitRequest, only_match
+from watcher.reports.runs.waiting import wait_json
 
 NOW = datetime(2026, 11, 29, 14, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

@@ -8,7 +8,7 @@ import pytest
 
 from watcher.core.subject import NO_ACCOUNT, account_of
 from watcher.core.training.model import TrainingRef
-from watcher.pipeline.polling.incident_subjects import clock_subject
+from watcher.pipeline.polling.incidents.subjects import clock_subject
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ import pytest
 from tests.support.past_runs import NOW, past_run, past_runs
 from tests.support.runs import ended_run
 from tests.unit.reports.facts import EVIL
-from watcher.core.training.current_run import Bounds, CurrentRun, RunStart, Stage
-from watcher.core.training.past_runs import Outcome
+from watcher.core.durations.current_run import Bounds, CurrentRun, RunStart, Stage
+from watcher.core.durations.past_runs import Outcome
 from watcher.drawing import service_durations
 from watcher.drawing.run_stages import bars_in_progress, bars_of, draw_runs
 from watcher.drawing.service_durations import Panel, draw_durations

@@ -20,7 +20,7 @@ from watcher.core.training.run import EndedRun, replayed
 from watcher.operations.invented_history import BATCH_EVENTS, HistoryCounts, record_history
 from watcher.simulator import Simulator
 from watcher.simulator.calls import Call, CallKind, SimulationTime, answer
-from watcher.simulator.history import (
+from watcher.simulator.invented.history import (
     POLL_SECONDS,
     HistoryAnswer,
     HistoryPlan,

@@ -6,11 +6,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from watcher.core.durations.current_run import Bounds
 from watcher.core.event import Event, event_id
 from watcher.core.polling.overdue_event import overdue_event
 from watcher.core.polling.plan import WatchAttributes
 from watcher.core.training.absence import GoodVersion, Missing, OverdueFacts
-from watcher.core.training.current_run import Bounds
 from watcher.core.training.retraining import Retraining, RetrainingRef
 
 NOW: Final = datetime(2026, 11, 27, 1, 30, 12, tzinfo=UTC)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from watcher.core.durations.current_run import Bounds, RunStart
 from watcher.core.training.comparison import (
     Comparison,
     EndFacts,
@@ -14,7 +15,6 @@ from watcher.core.training.comparison import (
     StuckFacts,
     UsualFacts,
 )
-from watcher.core.training.current_run import Bounds, RunStart
 
 ENDED = datetime(2026, 11, 23, 2, 20, 10, tzinfo=UTC)
 """The end of the first answer with the new status, as of every sample."""

@@ -29,6 +29,7 @@ from watcher.core.delivery.model import ReceiverSignal, SignalKind
 from watcher.core.delivery.reason import Context, Reason, ReasonCode, RefusalRemedy, in_context, text_reason
 from watcher.core.delivery.receiver_health import DeadLetter, Waiting, state_change, undelivered
 from watcher.core.delivery.receiver_state import ReceiverState
+from watcher.core.durations.current_run import RunStart
 from watcher.core.event import Event, Kind, event_id, incident_id, named_event
 from watcher.core.incidents.events import IncidentScope, describe
 from watcher.core.incidents.evidence import Evidence, evidence_in_old
@@ -39,9 +40,8 @@ from watcher.core.polling.result import Cause
 from watcher.core.polling.service_event import ServiceFinding, service_event
 from watcher.core.training.catch_up import Outage
 from watcher.core.training.comparison import OtherVersion, Pace, SettingChange
-from watcher.core.training.current_run import RunStart
 from watcher.core.training.model import ServiceRef, TrainingRef
-from watcher.pipeline.polling.incident_subjects import clock_subject, updates_subject
+from watcher.pipeline.polling.incidents.subjects import clock_subject, updates_subject
 
 DATA = paths.DATA / "receivers"
 RECORDED = datetime(2026, 11, 23, 2, 20, 11, tzinfo=UTC)

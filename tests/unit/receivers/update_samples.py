@@ -10,7 +10,7 @@ from watcher.core.event import Event
 from watcher.core.training.decision import DecisionContext
 from watcher.core.training.model import Snapshot, TrainingRef
 from watcher.core.training.retraining import Retraining, RetrainingRef
-from watcher.core.updates.decision import AnswerTimes, decide_updates
+from watcher.core.updates.decision import UpdateTimes, decide_updates
 from watcher.core.updates.model import EMPTY_LOG, ShownUpdate
 from watcher.core.usability.decision import decide_result
 from watcher.core.usability.facts import ResultState
@@ -43,7 +43,7 @@ def sample(status: str, finished: str | None, late: timedelta = timedelta()) -> 
         finished_date=finished,
         counts={"inputUsersCnt": 1204},
     )
-    times = AnswerTimes(after=BEFORE - timedelta(minutes=5), before=BEFORE, now=BEFORE)
+    times = UpdateTimes(after=BEFORE - timedelta(minutes=5), before=BEFORE, now=BEFORE)
     (event,) = decide_updates(_TRAINING, [update], context, times).events
     return event
 

@@ -29,13 +29,13 @@ from watcher.cli.text.status import show_status
 from watcher.core.delivery.reason import RECEIVER_REMOVED, text_reason
 from watcher.core.delivery.receiver_state import ReceiverState
 from watcher.core.delivery.state import State
+from watcher.core.durations.current_run import Bounds
 from watcher.core.health.problems import RUNNING
 from watcher.core.incidents.model import Incident
 from watcher.core.messages.advice import advice
 from watcher.core.polling.deviation import Deviation
 from watcher.core.polling.result import Cause, PollState
 from watcher.core.training.absence import Missing
-from watcher.core.training.current_run import Bounds
 from watcher.core.training.model import ServiceRef, Snapshot, Source, TrainingRef, UnconfirmedStatus
 from watcher.core.training.retraining import Retraining, RetrainingRef
 from watcher.core.updates.cycle import Cycle

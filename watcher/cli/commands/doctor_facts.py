@@ -140,7 +140,7 @@ def store_facts(url: str) -> StoreFacts:
 
 
 def _content(facts: StoreFacts, connection: sqlite3.Connection) -> StoreFacts:
-    from watcher.store.schema_version import known_revisions
+    from watcher.store.migrations.schema_version import known_revisions
 
     result = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if result != "ok":
@@ -193,7 +193,7 @@ def _secret_checks(config: Config, resolve: Callable[[SecretRef], Secret], user:
 
     facts = secrets_of_daemon(config)
     if facts is None:
-        from watcher.wiring.secret_facts import secret_facts
+        from watcher.wiring.secrets.facts import secret_facts
 
         facts = secret_facts(config, resolve, user)
     yield from map(secret_check, facts)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from watcher.cli.text.times import LocalTimes
     from watcher.config import Config
     from watcher.core.polling.result import PollState
-    from watcher.reports.single_run import SingleRun
+    from watcher.reports.runs.single_run import SingleRun
     from watcher.store.views import EventHistory, QueueState
 
 END: Final = help_end(
@@ -60,7 +60,7 @@ def once(
 async def _run(config: Config, process: Runtime) -> SingleRun:
     from watcher.app import ONCE, open_daemon
     from watcher.config.to_core import polls_of
-    from watcher.reports.single_run import SingleRun
+    from watcher.reports.runs.single_run import SingleRun
     from watcher.reports.status import poll_reports
 
     async with open_daemon(config, process, purpose=ONCE) as daemon:

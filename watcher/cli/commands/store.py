@@ -96,7 +96,7 @@ def migrate(config: ConfigOption = None, check: CheckOption = False) -> None:
     store. A store of an older version is also rewritten once, so that its file can shrink.
     """
     with plain_errors():
-        from watcher.store.schema_version import revision_in, this_revision
+        from watcher.store.migrations.schema_version import revision_in, this_revision
         from watcher.store.url import sqlite_url
 
         store = _existing_store(config)

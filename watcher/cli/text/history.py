@@ -11,10 +11,10 @@ from watcher.cli.text.output import BAD, BUSY, FAINT, GOOD, WARN, cell
 from watcher.cli.text.times import LocalTimes
 from watcher.core.delivery.state import NEEDS_OPERATOR, State
 from watcher.core.event import Event
+from watcher.core.messages.language.words import ENGLISH_WORDS
 from watcher.core.messages.message import Message, Style
 from watcher.core.messages.reasons import cause_text, reason_text
 from watcher.core.messages.training import Severity, compose, mark_texts, plain_text
-from watcher.core.messages.words import ENGLISH_WORDS
 from watcher.core.training.absence import Missing
 from watcher.reports.history import route_text
 

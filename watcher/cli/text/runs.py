@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING, Final
 from watcher.cli.text.layout import Cell, Column, Table
 from watcher.cli.text.output import BAD, BUSY, FAINT, GOOD, cell
 from watcher.cli.text.times import age_text, duration_text, rough_duration
+from watcher.core.durations.expected_end import EndReason, ExpectedEnd
+from watcher.core.durations.past_runs import Outcome
 from watcher.core.plural import counted
-from watcher.core.training.expected_end import EndReason, ExpectedEnd
-from watcher.core.training.past_runs import Outcome
-from watcher.reports.runs import stages_until
+from watcher.reports.runs.runs import stages_until
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from watcher.cli.text.times import LocalTimes
+    from watcher.core.durations.current_run import Bounds, CurrentRun
+    from watcher.core.durations.past_runs import PastRun
     from watcher.core.training.comparison import SettingChange, UsualFacts
-    from watcher.core.training.current_run import Bounds, CurrentRun
-    from watcher.core.training.past_runs import PastRun
     from watcher.core.training.run import EndedRun, EndedStage
-    from watcher.reports.runs import Differences
+    from watcher.reports.runs.runs import Differences
 
 SECOND: Final = timedelta(seconds=1)
 OUTCOME_STYLES: Final = {Outcome.COMPLETED: GOOD, Outcome.FAILED: BAD, Outcome.STOPPED: FAINT}

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Final
 from watcher.cli.text.layout import Cell, Column, Table
 from watcher.cli.text.output import BAD, FAINT, GOOD, Screen, cell
 from watcher.cli.text.times import rough_duration
+from watcher.core.durations.past_runs import Outcome
 from watcher.core.plural import counted
-from watcher.core.training.past_runs import Outcome
 
 if TYPE_CHECKING:
     from watcher.cli.text.times import LocalTimes
-    from watcher.core.training.durations import UsualDurations
-    from watcher.reports.stats import StatsReport, StatsRow, Streak
+    from watcher.core.durations.usual_durations import UsualDurations
+    from watcher.reports.runs.stats import OutcomeStreak, StatsReport, StatsRow
 
 STREAK_STYLES: Final = {Outcome.COMPLETED: GOOD, Outcome.FAILED: BAD}
 
@@ -76,5 +76,5 @@ def _row(row: StatsRow, *, several_accounts: bool) -> tuple[Cell, ...]:
     )
 
 
-def _streak(streak: Streak | None) -> Cell:
+def _streak(streak: OutcomeStreak | None) -> Cell:
     return Cell("") if streak is None else Cell(f"{streak.runs} {streak.outcome}", STREAK_STYLES[streak.outcome])

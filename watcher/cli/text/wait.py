@@ -12,7 +12,7 @@ from watcher.core.timestamps import from_text
 from watcher.core.training.waiting import WaitOutcome
 
 Report = Mapping[str, Any]
-"""A report of a wait, see ``reports.waiting``."""
+"""A report of a wait, see ``reports.runs.waiting``."""
 
 BAR_WIDTH: Final = 20
 NO_STATUS: Final = "not confirmed yet"

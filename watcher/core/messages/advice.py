@@ -10,9 +10,9 @@ from types import MappingProxyType
 from typing import Final
 
 from watcher.core.event import STORE_KINDS, IncidentFacts
-from watcher.core.messages.phrases import Phrase
+from watcher.core.messages.language.phrases import Phrase
+from watcher.core.messages.language.words import ENGLISH_WORDS, Words
 from watcher.core.messages.text import TextLine, code, plain_text
-from watcher.core.messages.words import ENGLISH_WORDS, Words
 from watcher.core.polling.result import Cause
 
 CHECK_COMMAND: Final = "aitems-watcher check --online"

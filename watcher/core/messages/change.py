@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
+from watcher.core.durations.current_run import Bounds
 from watcher.core.event import Event
-from watcher.core.messages.phrases import Phrase
+from watcher.core.messages.language.phrases import Phrase
+from watcher.core.messages.language.words import Words
 from watcher.core.messages.text import Code, TextLine, code
-from watcher.core.messages.words import Words
-from watcher.core.training.current_run import Bounds
 
 STAGES_MAX: Final = 3
 """Skipped stages that are shown; AiTEMS has at most two between two statuses."""

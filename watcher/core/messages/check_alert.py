@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from watcher.core.event import Event
+from watcher.core.messages.language.phrases import Phrase
 from watcher.core.messages.message import Message, Severity, Style, Symbol
-from watcher.core.messages.phrases import Phrase
 from watcher.core.messages.text import TextLine, code
 
 TEST_REASON: Final = "test"

@@ -10,9 +10,9 @@ from typing import Final
 
 from watcher.core.event import Event
 from watcher.core.messages.change import run_span, status_code
-from watcher.core.messages.phrases import Phrase
+from watcher.core.messages.language.phrases import Phrase
+from watcher.core.messages.language.words import Words, capital
 from watcher.core.messages.text import Minute, Piece, TextLine, code
-from watcher.core.messages.words import Words, capital
 from watcher.core.training.comparison import Comparison, OtherVersion, SettingChange, UsualFacts
 from watcher.core.training.model import Status
 

@@ -13,12 +13,12 @@ from urllib.parse import unquote
 from watcher.core.event import SHORT_ID_LENGTH, STORE_KINDS, Event, IncidentFacts, Kind, PreviousCause
 from watcher.core.incidents.model import IncidentChangeKind
 from watcher.core.messages.advice import CLOCK_COMMAND, DISK_FULL, STORE_REMOVED, remedy_lines, store_cause
+from watcher.core.messages.language.phrases import Phrase
+from watcher.core.messages.language.words import Words, capital
 from watcher.core.messages.marks import mark_lines
 from watcher.core.messages.message import Message, Severity, Style, Symbol
-from watcher.core.messages.phrases import Phrase
 from watcher.core.messages.subject import service_code, training_line
 from watcher.core.messages.text import Code, TextLine, code, rounded_bounds
-from watcher.core.messages.words import Words, capital
 from watcher.core.polling.plan import EVERY_SERVICE
 from watcher.core.polling.result import Cause
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from watcher.core.event import Event
-from watcher.core.messages.phrases import Phrase
+from watcher.core.messages.language.phrases import Phrase
+from watcher.core.messages.language.words import Words
 from watcher.core.messages.text import Link, TextLine, one_line, rounded_bounds
-from watcher.core.messages.words import Words
 
 
 def bounds_line(after: datetime, before: datetime, words: Words) -> TextLine:

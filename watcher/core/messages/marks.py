@@ -7,9 +7,9 @@ from types import MappingProxyType
 from typing import Final
 
 from watcher.core.event import Event, Mark
-from watcher.core.messages.phrases import Phrase
+from watcher.core.messages.language.phrases import Phrase
+from watcher.core.messages.language.words import ENGLISH_WORDS, Words
 from watcher.core.messages.text import TextLine, code, rounded_bounds
-from watcher.core.messages.words import ENGLISH_WORDS, Words
 
 OUTAGE_PREFIX: Final = "inc_"
 """The beginning of an incident's id; a catch-up with such an id follows an outage."""

@@ -9,8 +9,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
+from watcher.core.messages.language.words import ENGLISH_WORDS, Words, joined
 from watcher.core.messages.text import TextLine
-from watcher.core.messages.words import ENGLISH_WORDS, Words, joined
 
 NO_ZONES: Final[Mapping[str, tzinfo]] = MappingProxyType({})
 

@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from watcher.core.event import Event
+from watcher.core.messages.language.phrases import Phrase
+from watcher.core.messages.language.words import Words, capital, small
 from watcher.core.messages.last_line import link_parts
 from watcher.core.messages.marks import mark_lines
 from watcher.core.messages.message import Message, Severity, Style, Symbol
-from watcher.core.messages.phrases import Phrase
 from watcher.core.messages.subject import service_code
 from watcher.core.messages.text import TextLine, code
-from watcher.core.messages.words import Words, capital, small
 from watcher.core.training.absence import Missing, OverdueFacts
 
 ONE_POLL: Final = timedelta(minutes=1)

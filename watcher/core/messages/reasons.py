@@ -8,9 +8,9 @@ from types import MappingProxyType
 from typing import Final
 
 from watcher.core.delivery.reason import Context, Reason, ReasonCode
-from watcher.core.messages.phrases import Phrase
+from watcher.core.messages.language.phrases import Phrase
+from watcher.core.messages.language.words import ENGLISH_WORDS, Words
 from watcher.core.messages.text import TextLine, code, plain_text
-from watcher.core.messages.words import ENGLISH_WORDS, Words
 
 KNOWN_REASONS: Final = 256
 """Texts that are kept: each attempt asks for that of its reason, twice."""

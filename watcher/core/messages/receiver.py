@@ -17,12 +17,12 @@ from watcher.core.delivery.facts import (
 )
 from watcher.core.delivery.reason import NO_REASON, Context, Reason
 from watcher.core.event import SHORT_ID_LENGTH, Event, Kind
+from watcher.core.messages.language.phrases import Phrase
+from watcher.core.messages.language.words import ENGLISH_WORDS, Words, capital
 from watcher.core.messages.marks import mark_lines
 from watcher.core.messages.message import PLAIN_STYLE, Message, Severity, Style, Symbol
-from watcher.core.messages.phrases import Phrase
 from watcher.core.messages.reasons import cause_text, refusal_remedy
 from watcher.core.messages.text import Code, TextLine, code, plain_text, rounded_bounds
-from watcher.core.messages.words import ENGLISH_WORDS, Words, capital
 
 REASON_LIMIT: Final = 200
 ANSWER_LIMIT: Final = 200

@@ -7,13 +7,13 @@ from types import MappingProxyType
 from typing import Final
 
 from watcher.core.event import Event, Kind
+from watcher.core.messages.language.phrases import Phrase
+from watcher.core.messages.language.words import capital
 from watcher.core.messages.last_line import bounds_line, link_parts
 from watcher.core.messages.marks import mark_lines, names_bounds
 from watcher.core.messages.message import Message, Severity, Style, Symbol
-from watcher.core.messages.phrases import Phrase
 from watcher.core.messages.subject import service_code
 from watcher.core.messages.text import code
-from watcher.core.messages.words import capital
 
 _STYLES: Final[Mapping[Kind, tuple[Severity, Symbol, Phrase]]] = MappingProxyType(
     {

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from watcher.core.event import Event, Kind
 from watcher.core.messages.change import change_line, span_since, status_code
 from watcher.core.messages.comparison import took, usual_range, usual_values
-from watcher.core.messages.phrases import Phrase
+from watcher.core.messages.language.phrases import Phrase
+from watcher.core.messages.language.words import Words, capital
 from watcher.core.messages.text import Minute, TextLine
-from watcher.core.messages.words import Words, capital
 from watcher.core.training.comparison import EndFacts, StuckFacts
 from watcher.core.training.model import Status, goes_on
 

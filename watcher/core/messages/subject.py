@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from watcher.core.event import Event
+from watcher.core.messages.language.phrases import Phrase
 from watcher.core.messages.message import Style
-from watcher.core.messages.phrases import Phrase
 from watcher.core.messages.text import Code, TextLine, code
 
 

@@ -25,18 +25,18 @@ from watcher.core.messages.comparison import (
     success_preview,
     took,
 )
+from watcher.core.messages.language.phrases import Phrase
+from watcher.core.messages.language.words import Words, capital
 from watcher.core.messages.last_line import bounds_line, link_parts
 from watcher.core.messages.marks import mark_lines, mark_texts, names_bounds
 from watcher.core.messages.message import PLAIN_STYLE, Message, Severity, Style, Symbol
 from watcher.core.messages.overdue import compose_overdue
-from watcher.core.messages.phrases import Phrase
 from watcher.core.messages.service import compose_service, is_about_service
 from watcher.core.messages.stuck import fast_facts, stuck_facts, stuck_muted, stuck_preview, unstuck_facts
 from watcher.core.messages.subject import training_line
 from watcher.core.messages.text import TextLine, code, one_line, plain_text
 from watcher.core.messages.unusable import unusable_facts
 from watcher.core.messages.update import update_facts
-from watcher.core.messages.words import Words, capital
 from watcher.core.timestamps import date_without_zone, read_date
 from watcher.core.training.decision import DecisionReason
 from watcher.core.training.model import goes_on

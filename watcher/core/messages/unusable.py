@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from watcher.core.event import Event
 from watcher.core.messages.change import span_since
-from watcher.core.messages.phrases import Phrase
+from watcher.core.messages.language.phrases import Phrase
+from watcher.core.messages.language.words import Words
 from watcher.core.messages.text import TextLine
 from watcher.core.messages.update import update_status
-from watcher.core.messages.words import Words
 
 
 def unusable_facts(event: Event, words: Words) -> Iterator[TextLine]:

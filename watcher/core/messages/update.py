@@ -7,10 +7,10 @@ from datetime import UTC
 
 from watcher.core.event import Event, Kind
 from watcher.core.messages.change import status_code
+from watcher.core.messages.language.phrases import Phrase
+from watcher.core.messages.language.words import Words
 from watcher.core.messages.message import Style
-from watcher.core.messages.phrases import Phrase
 from watcher.core.messages.text import TextLine, code
-from watcher.core.messages.words import Words
 from watcher.core.timestamps import date_without_zone, read_date
 from watcher.core.updates.model import UpdateFacts
 

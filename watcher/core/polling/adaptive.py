@@ -16,7 +16,7 @@ from itertools import pairwise
 from math import exp, log, sqrt
 from typing import Final
 
-from watcher.core.training.prediction import Prediction
+from watcher.core.durations.prediction import Prediction
 
 FLOOR_SHARE: Final = 0.08
 """The share of runs that may end at any time, whatever the earlier ones did: a sudden change, or a failure."""

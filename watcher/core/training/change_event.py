@@ -7,8 +7,8 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
+from watcher.core.durations.current_run import Bounds, RunStart
 from watcher.core.event import Event, Kind, event_id
-from watcher.core.training.current_run import Bounds, RunStart
 from watcher.core.training.decision import DecisionContext, DecisionReason
 from watcher.core.training.model import Phase, Snapshot, UnconfirmedStatus, is_final, phase_of
 from watcher.core.training.run import run_after, start_of

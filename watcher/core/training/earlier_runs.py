@@ -8,6 +8,12 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from types import MappingProxyType
 
+from watcher.core.durations.current_run import Bounds, CurrentRun, LearnedLimits
+from watcher.core.durations.expected_end import expected_end
+from watcher.core.durations.past_runs import Outcome, PastRun, Sample, sample_of
+from watcher.core.durations.prediction import prediction_of
+from watcher.core.durations.stuck_limit import StuckLimit, learned_limit
+from watcher.core.durations.usual_durations import is_fast, usual_durations
 from watcher.core.training.comparison import (
     Comparison,
     EndFacts,
@@ -17,13 +23,7 @@ from watcher.core.training.comparison import (
     UsualFacts,
     setting_changes,
 )
-from watcher.core.training.current_run import Bounds, CurrentRun, LearnedLimits
-from watcher.core.training.durations import is_fast, usual_durations
-from watcher.core.training.expected_end import expected_end
-from watcher.core.training.past_runs import Outcome, PastRun, Sample, sample_of
-from watcher.core.training.prediction import prediction_of
 from watcher.core.training.run import EndedRun
-from watcher.core.training.stuck_limit import StuckLimit, learned_limit
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,10 +20,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from watcher.core.durations.current_run import Bounds, CurrentRun
 from watcher.core.event import Kind
 from watcher.core.training.change_event import change_event
 from watcher.core.training.comparison import StuckFacts
-from watcher.core.training.current_run import Bounds, CurrentRun
 from watcher.core.training.decision import Decision, DecisionContext, DecisionReason
 from watcher.core.training.model import (
     Observation,

@@ -14,9 +14,9 @@ from types import MappingProxyType
 from typing import Final, Protocol
 from urllib.parse import quote, unquote
 
+from watcher.core.durations.current_run import CurrentRun
 from watcher.core.timestamps import read_date, require_utc
 from watcher.core.training.catch_up import CatchUp
-from watcher.core.training.current_run import CurrentRun
 from watcher.core.updates.model import UpdateLog
 from watcher.core.usability.facts import ResultState
 

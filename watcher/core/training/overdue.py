@@ -13,9 +13,9 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
+from watcher.core.durations.current_run import Bounds
+from watcher.core.durations.regular_starts import learned_period
 from watcher.core.training.absence import Missing, OverdueFacts
-from watcher.core.training.current_run import Bounds
-from watcher.core.training.regular_starts import learned_period
 from watcher.core.training.retraining import Retraining, RetrainingRef
 
 TOLERANCE_SHARE: Final = 4

@@ -7,11 +7,11 @@ from datetime import datetime
 from typing import Final
 from urllib.parse import quote, unquote
 
+from watcher.core.durations.current_run import Bounds
+from watcher.core.durations.regular_starts import MOST_STARTS
 from watcher.core.event import Event, Kind
 from watcher.core.training.absence import GoodVersion, Missing
-from watcher.core.training.current_run import Bounds
 from watcher.core.training.model import NOT_ENDED, Phase, ServiceRef, TrainingRef, phase_of
-from watcher.core.training.regular_starts import MOST_STARTS
 from watcher.core.updates.cycle import Cycle
 
 _PREFIX: Final = "retraining"

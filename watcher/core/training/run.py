@@ -11,11 +11,11 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Final
 
+from watcher.core.durations.current_run import Bounds, CurrentRun, RunStart, Stage
+from watcher.core.durations.past_runs import Outcome, PastRun
 from watcher.core.event import Event, Kind, Restore
 from watcher.core.json_object import JsonObject
-from watcher.core.training.current_run import Bounds, CurrentRun, RunStart, Stage
 from watcher.core.training.model import NOT_ENDED, Phase, TrainingRef, phase_of
-from watcher.core.training.past_runs import Outcome, PastRun
 
 ENABLED: Final = "is_enabled"
 WITHOUT_CHANGE: Final = frozenset(

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from watcher.core.durations.current_run import Bounds, CurrentRun, StuckReport
+from watcher.core.durations.stuck_limit import StuckLevel, StuckLimit
 from watcher.core.training.comparison import StuckFacts
-from watcher.core.training.current_run import Bounds, CurrentRun, StuckReport
 from watcher.core.training.model import Snapshot, TrainingRef
-from watcher.core.training.stuck_limit import StuckLevel, StuckLimit
 from watcher.core.training.stuck_rules import StuckRule, StuckRules
 
 

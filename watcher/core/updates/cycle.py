@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from watcher.core.training.current_run import Bounds
+from watcher.core.durations.current_run import Bounds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,7 +43,7 @@ class UpdateDecision:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AnswerTimes:
+class UpdateTimes:
     """The times of a list of updates, all in UTC."""
 
     after: datetime | None
@@ -55,7 +55,7 @@ class AnswerTimes:
 
 
 def decide_updates(
-    snapshot: Snapshot, shown: Iterable[ShownUpdate], context: DecisionContext, times: AnswerTimes
+    snapshot: Snapshot, shown: Iterable[ShownUpdate], context: DecisionContext, times: UpdateTimes
 ) -> UpdateDecision:
     """Decide on the updates of a training that an answer shows."""
     updates = {update.version: update for update in shown}
@@ -107,7 +107,7 @@ def _event(
     update: ShownUpdate,
     seq: int,
     context: DecisionContext,
-    times: AnswerTimes,
+    times: UpdateTimes,
 ) -> Event:
     ref, before = snapshot.ref, times.before
     # A wall clock that was set back between the two must not swap the bounds.

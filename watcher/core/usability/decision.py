@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from watcher.core.durations.current_run import Bounds
 from watcher.core.event import Event, Kind, event_id
-from watcher.core.training.current_run import Bounds
 from watcher.core.training.decision import Decision, DecisionContext, DecisionReason
 from watcher.core.training.model import Phase, Snapshot, phase_of
 from watcher.core.training.retraining import Retraining

@@ -8,8 +8,8 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Final
 
+from watcher.core.durations.current_run import Bounds
 from watcher.core.timestamps import from_text, to_text
-from watcher.core.training.current_run import Bounds
 
 
 class ResultState(StrEnum):

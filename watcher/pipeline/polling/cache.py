@@ -22,7 +22,7 @@ from watcher.core.training.model import ServiceRef, Snapshot, TrainingRef
 from watcher.core.training.retraining import Retraining, RetrainingRef
 from watcher.core.training.run import run_after_restore
 from watcher.core.usability.facts import AWAITING
-from watcher.pipeline.polling.deadlines import Deadlines
+from watcher.pipeline.polling.runs.deadlines import Deadlines
 from watcher.pipeline.ports import PollStore
 from watcher.pipeline.wakeup import Wake
 

@@ -21,11 +21,11 @@ from watcher.core.training.lifecycle import decide, missed, settle, unlisted, va
 from watcher.core.training.model import Observation, Shown, Snapshot, TrainingRef
 from watcher.core.training.stuck_rules import LEARNED_RULES
 from watcher.pipeline.polling.cache import PollCache
-from watcher.pipeline.polling.in_progress import shown_in_progress
-from watcher.pipeline.polling.incidents import IncidentMonitor, IncidentUpdate
+from watcher.pipeline.polling.incidents.monitor import IncidentMonitor, IncidentUpdate
 from watcher.pipeline.polling.last_shown import last_shown_at, with_last_proof
-from watcher.pipeline.polling.overdue import NO_ABSENCES, Absences, absences_in
 from watcher.pipeline.polling.recorded import differing_from_recorded, is_news
+from watcher.pipeline.polling.runs.in_progress import shown_in_progress
+from watcher.pipeline.polling.runs.overdue import NO_ABSENCES, Absences, absences_in
 from watcher.pipeline.polling.targets import PollContext
 from watcher.pipeline.polling.updates.changes import NO_UPDATES, UpdateChanges
 from watcher.pipeline.ports import Clock

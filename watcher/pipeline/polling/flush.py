@@ -10,7 +10,7 @@ import structlog
 from watcher.core.batch import Batch, NotSavedError
 from watcher.core.observer import Observer
 from watcher.pipeline.polling.cache import PollCache
-from watcher.pipeline.polling.incidents import IncidentMonitor
+from watcher.pipeline.polling.incidents.monitor import IncidentMonitor
 
 log = structlog.get_logger()
 

@@ -13,9 +13,9 @@ from watcher.core.polling.plan import Poll
 from watcher.core.polling.schedule import interval_after, interval_for, needs_answer, needs_fast_polls, next_start
 from watcher.core.training.model import Snapshot
 from watcher.pipeline.polling.cache import PollCache
-from watcher.pipeline.polling.in_progress import earliest_deadline
-from watcher.pipeline.polling.incidents import IncidentMonitor
-from watcher.pipeline.polling.overdue import earliest_overdue
+from watcher.pipeline.polling.incidents.monitor import IncidentMonitor
+from watcher.pipeline.polling.runs.in_progress import earliest_deadline
+from watcher.pipeline.polling.runs.overdue import earliest_overdue
 from watcher.pipeline.polling.targets import PollTarget
 from watcher.pipeline.ports import Clock
 

@@ -23,16 +23,16 @@ from watcher.pipeline.clock_trust import ClockTrust
 from watcher.pipeline.polling.account_writer import AccountWriter
 from watcher.pipeline.polling.cache import PollCache
 from watcher.pipeline.polling.catch_up import CatchUps
-from watcher.pipeline.polling.circuit import Circuits
-from watcher.pipeline.polling.comparer import RunComparer
 from watcher.pipeline.polling.discovery import Discovery
 from watcher.pipeline.polling.flush import Flusher
-from watcher.pipeline.polling.in_progress import rules_of
-from watcher.pipeline.polling.incidents import IncidentMonitor
+from watcher.pipeline.polling.incidents.circuit import Circuits
+from watcher.pipeline.polling.incidents.monitor import IncidentMonitor
 from watcher.pipeline.polling.intervals import Intervals
-from watcher.pipeline.polling.overdue import expected_retrainings
 from watcher.pipeline.polling.poll_runner import PollRunner
 from watcher.pipeline.polling.recorder import Recorder
+from watcher.pipeline.polling.runs.comparer import RunComparer
+from watcher.pipeline.polling.runs.in_progress import rules_of
+from watcher.pipeline.polling.runs.overdue import expected_retrainings
 from watcher.pipeline.polling.targets import PollTarget, PollTargets
 from watcher.pipeline.polling.updates.rounds import NO_SERVICE_APIS
 from watcher.pipeline.ports import Api, Clock, PollingStore, ServiceApi

@@ -23,7 +23,7 @@ from watcher.pipeline.polling.cache import PollCache
 from watcher.pipeline.polling.confirm import Record
 from watcher.pipeline.polling.decider import MANY, OWN_GROUP, Changes, Decider, ServiceChanges
 from watcher.pipeline.polling.discovery import Discovery
-from watcher.pipeline.polling.incidents import IncidentMonitor
+from watcher.pipeline.polling.incidents.monitor import IncidentMonitor
 from watcher.pipeline.polling.targets import PollContext, PollTarget, PollTargets
 from watcher.pipeline.ports import Api, Clock, ServicesResult
 

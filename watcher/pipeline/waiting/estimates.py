@@ -7,7 +7,7 @@ import structlog
 from watcher.core.training.comparison import EndFacts, UsualFacts
 from watcher.core.training.earlier_runs import RunGroup, RunsWanted, Samples, end_facts
 from watcher.core.training.model import Snapshot
-from watcher.pipeline.polling.comparer import group_of
+from watcher.pipeline.polling.runs.comparer import group_of
 from watcher.pipeline.ports import Clock, PollingStore
 
 log = structlog.get_logger()

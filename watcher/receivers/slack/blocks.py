@@ -15,9 +15,9 @@ from datetime import datetime
 from typing import Any, Final
 
 from watcher.core.event import Event
-from watcher.core.messages.group import compose_group
+from watcher.core.messages.groups.group import compose_group
+from watcher.core.messages.language.phrases import Phrase
 from watcher.core.messages.message import PLAIN_STYLE, Message, Style
-from watcher.core.messages.phrases import Phrase
 from watcher.core.messages.text import TextLine
 from watcher.core.messages.training import compose
 from watcher.receivers.fallback_render import render_or_fall_back

@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
-from watcher.core.messages.group_message import GroupEntry, GroupMessage
-from watcher.core.messages.phrases import Phrase
+from watcher.core.messages.groups.group_message import GroupEntry, GroupMessage
+from watcher.core.messages.language.phrases import Phrase
+from watcher.core.messages.language.words import capital, small
 from watcher.core.messages.text import Code, TextLine, cut_note, plain_text
-from watcher.core.messages.words import capital, small
 from watcher.receivers.slack.layout import (
     TEXT_LIMIT,
     TEXT_ONLY,

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from slack_sdk.models.blocks import ContextBlock, MarkdownTextObject, SectionBlock
 
-from watcher.core.messages.group_message import GroupMessage
+from watcher.core.messages.groups.group_message import GroupMessage
 from watcher.core.messages.message import Message
 from watcher.core.messages.text import TextLine
 from watcher.receivers.slack.text import SlackTimes, escape, join_lines, mrkdwn, preview_line

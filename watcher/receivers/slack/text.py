@@ -11,8 +11,8 @@ from datetime import datetime, tzinfo
 from typing import Final
 from urllib.parse import quote
 
+from watcher.core.messages.language.words import SAME_DAY, Words, time_of, zone_name
 from watcher.core.messages.text import CUT_MARK, Code, Link, Minute, Piece, TextLine, cut_note
-from watcher.core.messages.words import SAME_DAY, Words, time_of, zone_name
 
 BACKTICK_STAND_IN: Final = "\N{MODIFIER LETTER GRAVE ACCENT}"
 """Replaces a backtick, which ends code style and cannot be escaped inside it."""

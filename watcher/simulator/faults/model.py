@@ -7,9 +7,9 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from watcher.simulator.calls import CallKind
-from watcher.simulator.durations import Seconds, SignedSeconds
 from watcher.simulator.faults.kinds import check_fault
 from watcher.simulator.faults.plan import Fault
+from watcher.simulator.invented.durations import Seconds, SignedSeconds
 
 
 class FaultModel(BaseModel):

@@ -15,11 +15,11 @@ from watcher.core.delivery.state import DELIVERED_IN_BATCH, OPEN_STATES, State
 from watcher.core.delivery.waiting import DeliveryEnd, WaitingDelivery
 from watcher.core.timestamps import to_text
 from watcher.store import schema
-from watcher.store.chunks import chunks
 from watcher.store.delivery import lines
 from watcher.store.delivery.queue import WAITING_STATES
 from watcher.store.delivery.receivers import forget_failures
 from watcher.store.rows import Row, write_time
+from watcher.store.sql.chunks import chunks
 
 ENDED_MAX: Final = 200
 """Deliveries that end in one transaction, so that those of one receiver delay no other."""

@@ -29,10 +29,10 @@ from watcher.core.routing.planning import PlannedDelivery, RoutedEvent
 from watcher.core.routing.routes import Group, Recipient, merge_mentions
 from watcher.core.timestamps import to_text
 from watcher.store import schema
-from watcher.store.bulk import execute_many
-from watcher.store.chunks import chunks
 from watcher.store.delivery import lines, urgency
 from watcher.store.rows import Row, read_mentions, write_mentions
+from watcher.store.sql.bulk import execute_many
+from watcher.store.sql.chunks import chunks
 
 _delivery = schema.delivery
 _line = schema.line.c

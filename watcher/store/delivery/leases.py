@@ -19,10 +19,10 @@ from watcher.core.event import URGENT_KINDS, Event
 from watcher.core.stored_events import StoredEvents
 from watcher.core.timestamps import from_text, to_text
 from watcher.store import schema
-from watcher.store.chunks import chunks
 from watcher.store.delivery import batches, receivers, urgency
 from watcher.store.delivery.queue import WAITING_STATES, Wanted, due_positions, earliest, oldest_waiting
 from watcher.store.rows import Row, read_event, read_mentions, read_time
+from watcher.store.sql.chunks import chunks
 
 LOOKUP_BATCH: Final = 500
 """Uncertain deliveries that are looked up at once."""

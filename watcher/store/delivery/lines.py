@@ -12,10 +12,10 @@ from typing import Any, Final
 from sqlalchemy import BindParameter, ColumnElement, Connection, Select, bindparam, delete, exists, func, select, update
 
 from watcher.store import schema
-from watcher.store.bulk import execute_many
-from watcher.store.chunks import chunks
 from watcher.store.rows import Row
-from watcher.store.upsert import insert_or_ignore
+from watcher.store.sql.bulk import execute_many
+from watcher.store.sql.chunks import chunks
+from watcher.store.sql.upsert import insert_or_ignore
 
 _delivery = schema.delivery
 _own = schema.line.alias("own_line")

@@ -14,9 +14,9 @@ from watcher.core.delivery.state import State
 from watcher.core.delivery.waiting import DeliveryEnd
 from watcher.core.timestamps import to_text
 from watcher.store import schema
-from watcher.store.chunks import chunks
 from watcher.store.delivery import endings, lines, receivers
 from watcher.store.rows import Row
+from watcher.store.sql.chunks import chunks
 from watcher.store.writer import StoreWriter
 
 _delivery = schema.delivery

@@ -41,12 +41,12 @@ from watcher.core.event import URGENT_KINDS, Event, Kind
 from watcher.core.routing.planning import OutdatedDecisionError
 from watcher.core.timestamps import from_text, to_text
 from watcher.store import schema
-from watcher.store.chunks import chunks
 from watcher.store.delivery import lines
 from watcher.store.delivery.queue import WAITING_STATES, oldest_waiting
 from watcher.store.delivery.reading import events_of, read_receiver_state
 from watcher.store.rows import Row, event_row, read_event, read_time, write_time
-from watcher.store.upsert import insert_or_ignore
+from watcher.store.sql.chunks import chunks
+from watcher.store.sql.upsert import insert_or_ignore
 
 _delivery = schema.delivery
 _receiver = schema.receiver

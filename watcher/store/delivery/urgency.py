@@ -13,9 +13,9 @@ from sqlalchemy import BindParameter, Connection, and_, bindparam, exists, selec
 from watcher.core.delivery.reason import is_refusal, read_reason
 from watcher.core.delivery.state import State
 from watcher.store import schema
-from watcher.store.chunks import chunks
 from watcher.store.delivery import lines
 from watcher.store.delivery.queue import WAITING_STATES
+from watcher.store.sql.chunks import chunks
 
 _delivery = schema.delivery
 _receiver = schema.receiver.c

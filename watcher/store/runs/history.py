@@ -11,11 +11,8 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, Table, and_, bindparam, func, select
 
-from watcher.core.timestamps import from_text, read_date, to_text
-from watcher.core.training.current_run import Bounds
-from watcher.core.training.earlier_runs import EarlierRuns, KnownVersion, RunGroup, RunsWanted
-from watcher.core.training.model import Status, TrainingRef
-from watcher.core.training.past_runs import (
+from watcher.core.durations.current_run import Bounds
+from watcher.core.durations.past_runs import (
     FEWEST_RUNS,
     LONGEST_AGO,
     MOST_RUNS,
@@ -24,6 +21,9 @@ from watcher.core.training.past_runs import (
     PastRun,
     Population,
 )
+from watcher.core.timestamps import from_text, read_date, to_text
+from watcher.core.training.earlier_runs import EarlierRuns, KnownVersion, RunGroup, RunsWanted
+from watcher.core.training.model import Status, TrainingRef
 from watcher.store import schema
 
 NEWEST: Final = 2 * MOST_RUNS

@@ -8,10 +8,10 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Select, bindparam, func, select
 
+from watcher.core.durations.current_run import Bounds
+from watcher.core.durations.past_runs import Outcome
 from watcher.core.timestamps import from_text
-from watcher.core.training.current_run import Bounds
 from watcher.core.training.model import ServiceRef, TrainingRef
-from watcher.core.training.past_runs import Outcome
 from watcher.store import schema
 
 _run = schema.run.c

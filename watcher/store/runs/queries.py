@@ -9,9 +9,9 @@ from typing import Final, cast
 
 from sqlalchemy import ColumnElement, Connection, FromClause, and_, case, select, tuple_
 
+from watcher.core.durations.past_runs import Outcome
 from watcher.core.timestamps import to_text
 from watcher.core.training.model import ServiceRef, TrainingRef
-from watcher.core.training.past_runs import Outcome
 from watcher.core.training.run import EndedRun, EndedStage
 from watcher.store import schema
 from watcher.store.runs.history import teaches

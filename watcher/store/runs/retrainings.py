@@ -8,9 +8,9 @@ from typing import Any
 
 from sqlalchemy import RowMapping
 
+from watcher.core.durations.current_run import Bounds
 from watcher.core.timestamps import from_text, to_text
 from watcher.core.training.absence import GoodVersion, Missing
-from watcher.core.training.current_run import Bounds
 from watcher.core.training.retraining import Retraining, RetrainingRef
 from watcher.store.runs.updates import read_cycle, write_cycle
 

@@ -9,13 +9,13 @@ from typing import Any
 
 from sqlalchemy import RowMapping
 
+from watcher.core.durations.current_run import Bounds, CurrentRun, LearnedLimits, RunStart, Stage, StuckReport
+from watcher.core.durations.past_runs import Outcome, PastRun
+from watcher.core.durations.prediction import Prediction
+from watcher.core.durations.stuck_limit import StuckLimit
 from watcher.core.timestamps import from_text, to_text
-from watcher.core.training.current_run import Bounds, CurrentRun, LearnedLimits, RunStart, Stage, StuckReport
 from watcher.core.training.model import TrainingRef
-from watcher.core.training.past_runs import Outcome, PastRun
-from watcher.core.training.prediction import Prediction
 from watcher.core.training.run import EndedRun, EndedStage
-from watcher.core.training.stuck_limit import StuckLimit
 
 Row = dict[str, Any]
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from datetime import timedelta
 from types import MappingProxyType
 
+from watcher.core.durations.current_run import Bounds
 from watcher.core.timestamps import from_text, to_text
-from watcher.core.training.current_run import Bounds
 from watcher.core.updates.cycle import Cycle
 from watcher.core.updates.model import UpdateLog
 

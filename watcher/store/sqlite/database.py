@@ -21,10 +21,11 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from watcher.core.event import Restore
 from watcher.core.timestamps import to_text
-from watcher.store import migrate
 from watcher.store.epoch import first_epoch, latest_restore, new_epoch
 from watcher.store.errors import BackupError, StoreUnusable
-from watcher.store.schema_version import check_known
+from watcher.store.migrations import migrate
+from watcher.store.migrations.schema_version import check_known
+from watcher.store.sql.write_faults import WriteFault, fault_of
 from watcher.store.sqlite import free_pages
 from watcher.store.sqlite.backup import backup_time
 from watcher.store.sqlite.backup_folder import BackupFolder
@@ -38,7 +39,6 @@ from watcher.store.sqlite.owner import NotPlainFileError, check_plain, give_to_o
 from watcher.store.sqlite.recovery import Found, Recovery, find, replace_store
 from watcher.store.sqlite.revision import read_revision
 from watcher.store.url import sqlite_url
-from watcher.store.write_faults import WriteFault, fault_of
 
 T = TypeVar("T")
 

@@ -21,8 +21,8 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from watcher.store.errors import StoreUnusable
+from watcher.store.sql.write_faults import WriteFault, fault_of
 from watcher.store.sqlite.disk_reserve import Reserve
-from watcher.store.write_faults import WriteFault, fault_of
 
 T = TypeVar("T")
 
@@ -41,7 +41,7 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class WriteOutcome:
     """The result of a piece, which counts from the commit on."""
 
     result: Any = None
@@ -119,11 +119,11 @@ class GroupCommit:
             outcome.report(piece)
         return True
 
-    def _run_alone(self, piece: Piece) -> Outcome:
+    def _run_alone(self, piece: Piece) -> WriteOutcome:
         try:
-            return Outcome(result=self._repeat(piece))
+            return WriteOutcome(result=self._repeat(piece))
         except Exception as error:  # noqa: BLE001 - the caller gets it
-            return Outcome(error=error)
+            return WriteOutcome(error=error)
 
     def _repeat(self, piece: Piece) -> object:
         """Repeat the transaction where that can help; a failed one has left nothing."""
@@ -171,7 +171,7 @@ def _begin(piece: Piece) -> bool:
     return piece.outcome.set_running_or_notify_cancel()
 
 
-def _in_savepoint(connection: Connection, piece: Piece) -> Outcome:
+def _in_savepoint(connection: Connection, piece: Piece) -> WriteOutcome:
     """Run a piece within the transaction of its group.
 
     Raises:
@@ -181,11 +181,11 @@ def _in_savepoint(connection: Connection, piece: Piece) -> Outcome:
     file = file_of(connection)
     file.execute("SAVEPOINT piece")
     try:
-        outcome = Outcome(result=piece.work(connection))
+        outcome = WriteOutcome(result=piece.work(connection))
     except (DBAPIError, sqlite3.Error):
         raise
     except Exception as error:  # noqa: BLE001 - the caller gets it
         file.execute("ROLLBACK TO piece")
-        outcome = Outcome(error=error)
+        outcome = WriteOutcome(error=error)
     file.execute("RELEASE piece")
     return outcome

@@ -11,9 +11,9 @@ from sqlalchemy.exc import DBAPIError
 from watcher.core.timestamps import to_text
 from watcher.store import meta_keys
 from watcher.store.epoch import write_fact
+from watcher.store.sql.write_faults import WriteFault
 from watcher.store.sqlite.database import Database
 from watcher.store.sqlite.disk_reserve import FLOOR_BYTES
-from watcher.store.write_faults import WriteFault
 
 PATIENCE_SECONDS: Final = 10.0
 """A failed write may succeed at the next try; after this long without a success, the store counts as failing."""

@@ -17,7 +17,7 @@ KEPT_HEADERS: Final[Mapping[str, str]] = {"Cache-Control": "private, no-cache"}
 """A client may keep an answer, and asks with its ETag whether it still holds."""
 
 
-class ApiError(Exception):
+class ProblemError(Exception):
     """An error that the client is to see."""
 
     def __init__(
@@ -46,7 +46,7 @@ def tagged(request: Request, body: bytes, media_type: str) -> Response:
     return Response(body, media_type=media_type, headers=headers)
 
 
-def problem(error: ApiError) -> Response:
+def problem(error: ProblemError) -> Response:
     """Return an error as a problem; its ``code`` stays the same when its text changes."""
     data = {
         "title": error.status.phrase,

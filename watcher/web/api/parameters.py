@@ -13,7 +13,7 @@ from starlette.requests import Request
 
 from watcher.core.duration import parse_duration
 from watcher.core.timestamps import require_utc
-from watcher.web.api.answers import ApiError
+from watcher.web.api.answers import ProblemError
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
@@ -27,7 +27,7 @@ TEXT_MAX: Final = 500
 class Parameters:
     """The query of a request.
 
-    Each method raises ``ApiError`` for a value that cannot be used. ``finish`` refuses those that nobody has read.
+    Each method raises ``ProblemError`` for a value that cannot be used. ``finish`` refuses those that nobody has read.
     """
 
     def __init__(self, request: Request) -> None:
@@ -80,7 +80,7 @@ class Parameters:
         """Refuse a parameter that was not read: it may be a misspelt filter.
 
         Raises:
-            ApiError: there is one.
+            ProblemError: there is one.
         """
         unknown = sorted(set(self._given) - self._read)
         if unknown:
@@ -96,9 +96,9 @@ class Parameters:
         return found
 
 
-def refused(name: str, problem: str) -> ApiError:
+def refused(name: str, problem: str) -> ProblemError:
     """Return the error about a parameter."""
-    return ApiError(HTTPStatus.BAD_REQUEST, "bad-parameter", f"{name} {problem}", parameter=name)
+    return ProblemError(HTTPStatus.BAD_REQUEST, "bad-parameter", f"{name} {problem}", parameter=name)
 
 
 def _one_of(name: str, text: str, known: type[Choice]) -> Choice:

@@ -29,7 +29,7 @@ from watcher.store.delivery.views import NOT_WELL, DeliveryFilter
 from watcher.store.errors import StoreError
 from watcher.store.export import Key
 from watcher.store.views import HistoryFilter, Views
-from watcher.web.api.answers import ApiError, answer, problem
+from watcher.web.api.answers import ProblemError, answer, problem
 from watcher.web.api.openapi import RUN_CURSOR, document
 from watcher.web.api.parameters import Parameters, refused
 from watcher.web.api.sources import Sources
@@ -68,16 +68,16 @@ async def _answered(sources: Sources, rate: RequestRate, handler: Handler, reque
     try:
         _limit(rate, request, sources.monotonic())
         return answer(request, await handler(sources, request))
-    except ApiError as error:
+    except ProblemError as error:
         return problem(error)
     except OperationRefusedError as error:
-        return problem(ApiError(HTTPStatus.NOT_FOUND, "not-found", str(error)))
+        return problem(ProblemError(HTTPStatus.NOT_FOUND, "not-found", str(error)))
     except ReadsBusyError:
         headers = {"Retry-After": str(BUSY_SECONDS)}
         detail = "too many requests wait for the store; ask again later"
-        return problem(ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "busy", detail, headers))
+        return problem(ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "busy", detail, headers))
     except StoreError as error:
-        return problem(ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "store-unreadable", str(error)))
+        return problem(ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "store-unreadable", str(error)))
 
 
 def _limit(rate: RequestRate, request: Request, now: float) -> None:
@@ -86,11 +86,11 @@ def _limit(rate: RequestRate, request: Request, now: float) -> None:
     if wait:
         headers = {"Retry-After": str(int(wait) + 1)}
         detail = "this address asks too often; at most 20 requests a second"
-        raise ApiError(HTTPStatus.TOO_MANY_REQUESTS, "too-many-requests", detail, headers)
+        raise ProblemError(HTTPStatus.TOO_MANY_REQUESTS, "too-many-requests", detail, headers)
 
 
 async def _unknown(_sources: Sources, request: Request) -> object:
-    raise ApiError(HTTPStatus.NOT_FOUND, "no-such-path", f"there is no {request.url.path}; see {BASE}/openapi.json")
+    raise ProblemError(HTTPStatus.NOT_FOUND, "no-such-path", f"there is no {request.url.path}; see {BASE}/openapi.json")
 
 
 async def _index(_sources: Sources, request: Request) -> object:
@@ -217,7 +217,7 @@ async def _events(sources: Sources, request: Request) -> object:
         raise refused("after", f"cannot be used: {error}") from None
     except OtherEpochError as error:
         detail = f"{error}; begin again without after, or with since"
-        raise ApiError(HTTPStatus.GONE, "store-restored", detail, restored_from=error.restored_from) from None
+        raise ProblemError(HTTPStatus.GONE, "store-restored", detail, restored_from=error.restored_from) from None
     return page.as_json()
 
 

@@ -27,7 +27,7 @@ EVERY_EVENT: Final = "*"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class OverviewFilter:
     """The filter of the overview; empty texts take everything."""
 
     text: str = ""
@@ -40,7 +40,7 @@ class Wanted:
         return named and (not self.label or self.label in label_texts(row.labels))
 
 
-def overview_values(page: Overview, wanted: Wanted, texts: Texts) -> dict[str, object]:
+def overview_values(page: Overview, wanted: OverviewFilter, texts: Texts) -> dict[str, object]:
     """Return the values of the template."""
     times = PageTimes(page.at, texts)
     services = [row for row in page.services if wanted.takes(row)]

@@ -33,7 +33,7 @@ from watcher.web.encoded_paths import service_in, training_in
 from watcher.web.html.acting import Actions, RefusedError, local_path
 from watcher.web.html.freshness import Kept
 from watcher.web.html.live import LiveStreams
-from watcher.web.html.overview_page import Wanted, overview_values, silence_text
+from watcher.web.html.overview_page import OverviewFilter, overview_values, silence_text
 from watcher.web.html.renderer import response
 from watcher.web.html.service_page import read_service_page
 from watcher.web.html.session import Session
@@ -50,7 +50,7 @@ PLOTTED: Final = timedelta(days=90)
 FILTER_MAX: Final = 200
 
 
-class Pages:
+class PageRoutes:
     """The pages of one site."""
 
     def __init__(self, site: Site) -> None:
@@ -137,7 +137,7 @@ class Pages:
         raise OperationRefusedError(path)
 
     async def _overview(self, query: QueryParams, session: Session, live: str) -> str:
-        wanted = Wanted(text=query.get("q", "")[:FILTER_MAX], label=query.get("label", "")[:FILTER_MAX])
+        wanted = OverviewFilter(text=query.get("q", "")[:FILTER_MAX], label=query.get("label", "")[:FILTER_MAX])
         page = await self._overviews.get("overview", self._read_overview)
         renderer = self._site.renderer
         values = overview_values(page, wanted, renderer.texts)

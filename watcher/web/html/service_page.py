@@ -8,14 +8,14 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from watcher.config import Config
+from watcher.core.durations.usual_durations import UsualDurations
 from watcher.core.health.problems import DaemonHealth
-from watcher.core.training.durations import UsualDurations
 from watcher.core.training.model import ServiceRef
 from watcher.operations.errors import OperationRefusedError
 from watcher.reading.services import service_part
 from watcher.reading.status import StorePlace, read_status
 from watcher.reading.trainings import planned
-from watcher.reports.stats import By, run_rows, tallied
+from watcher.reports.runs.stats import By, run_rows, tallied
 from watcher.reports.status import KnownTraining, StatusReport
 from watcher.reports.trainings import Selection, service_names
 from watcher.store.runs.latest import RunResult, TypeRef, latest_results

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from watcher.core.training.past_runs import Outcome
-from watcher.reports.progress import Progress
+from watcher.core.durations.past_runs import Outcome
+from watcher.reports.runs.progress import Progress
 from watcher.store.runs.latest import RunResult
 
 STRIP: Final = 10

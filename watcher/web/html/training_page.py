@@ -6,12 +6,12 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from watcher.core.durations.current_run import Bounds
 from watcher.core.messages.reasons import reason_text
 from watcher.core.messages.text import plain_text
 from watcher.core.messages.training import compose
-from watcher.core.training.current_run import Bounds
 from watcher.reports.history import route_text
-from watcher.reports.runs import left_stages
+from watcher.reports.runs.runs import left_stages
 from watcher.reports.training_page import TrainingPage
 from watcher.web.html.times import duration
 

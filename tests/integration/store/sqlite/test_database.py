@@ -16,12 +16,13 @@ from sqlalchemy.exc import OperationalError
 
 from tests.integration.store.conftest import NOW
 from tests.support.schemas import make_schema
-from watcher.store import migrate, schema
+from watcher.store import schema
 from watcher.store.epoch import write_fact
 from watcher.store.errors import StoreInUse, StoreTooNew, StoreUnusable
+from watcher.store.migrations import migrate
+from watcher.store.sql.write_faults import WriteFault
 from watcher.store.sqlite.connections import reader_engine, writer_engine
 from watcher.store.sqlite.database import Database, open_database
-from watcher.store.write_faults import WriteFault
 
 
 def test_the_migrations_make_the_tables_of_the_schema(path: Path) -> None:

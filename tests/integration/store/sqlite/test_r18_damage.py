@@ -22,8 +22,8 @@ from tests.integration.store.test_deliveries import GROUP, claim, enqueue, settl
 from watcher.core.batch import Batch
 from watcher.core.event import Event, after_restore, event_id
 from watcher.core.training.model import Snapshot
-from watcher.store import migrate
 from watcher.store.errors import BackupError, StoreDamaged, StoreTooNew, StoreUnusable
+from watcher.store.migrations import migrate
 from watcher.store.outbox import Outbox
 from watcher.store.polls import PollStore
 from watcher.store.sqlite.backup import write_backup

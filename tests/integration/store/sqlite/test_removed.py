@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from watcher.store.epoch import write_fact
+from watcher.store.sql.write_faults import WriteFault
 from watcher.store.sqlite.database import open_database
 from watcher.store.sqlite.write_health import WriteHealth
-from watcher.store.write_faults import WriteFault
 
 NOW = datetime(2026, 11, 28, 3, 0, tzinfo=UTC)
 

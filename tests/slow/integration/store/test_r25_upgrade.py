@@ -19,7 +19,7 @@ from tests.integration.store.conftest import NOW
 from tests.support.schemas import COLUMNS, TABLES, make_schema
 from watcher.store.errors import BackupError
 from watcher.store.meta_keys import BACKUP_MADE_AT
-from watcher.store.schema_version import known_revisions
+from watcher.store.migrations.schema_version import known_revisions
 from watcher.store.sqlite.backup_folder import BackupFolder
 from watcher.store.sqlite.database import open_database
 

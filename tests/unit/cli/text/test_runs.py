@@ -13,14 +13,14 @@ from tests.support.runs import DAY, FIRST_END, ended_run
 from tests.unit.reports.facts import EVIL, STEERING, event, plain_screen, snapshot
 from watcher.cli.text.times import LocalTimes
 from watcher.cli.text.training_page import show_training
+from watcher.core.durations.current_run import Bounds, CurrentRun, RunStart, Stage
+from watcher.core.durations.expected_end import EndReason, EndTimes, ExpectedEnd
+from watcher.core.durations.past_runs import Outcome
 from watcher.core.training.comparison import Comparison, OtherVersion, UsualFacts
-from watcher.core.training.current_run import Bounds, CurrentRun, RunStart, Stage
 from watcher.core.training.earlier_runs import KnownVersion
-from watcher.core.training.expected_end import EndReason, EndTimes, ExpectedEnd
-from watcher.core.training.past_runs import Outcome
 from watcher.core.training.run import EndedRun
-from watcher.reports.progress import Progress
-from watcher.reports.runs import differences
+from watcher.reports.runs.progress import Progress
+from watcher.reports.runs.runs import differences
 from watcher.reports.status import KnownTraining
 from watcher.reports.training_page import TrainingPage
 from watcher.store.views import EventHistory

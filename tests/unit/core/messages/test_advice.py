@@ -10,7 +10,7 @@ from tests.support.event_facts import incident_of
 from tests.unit.receivers.samples import CASES
 from watcher.core.messages.advice import REMEDIES, STORE_REMEDIES, advice, advice_for, store_advice
 from watcher.core.polling.result import Cause
-from watcher.store.write_faults import WriteFault
+from watcher.store.sql.write_faults import WriteFault
 
 LONGEST = 200
 

@@ -28,8 +28,8 @@ from tests.unit.receivers.samples import COMPARED, HOSTILE, sample_event
 from watcher.core.event import Event, Kind
 from watcher.core.event_json import from_json, to_json
 from watcher.core.messages.comparison import VALUE_LIMIT
-from watcher.core.messages.english_times import english_age, english_ordinal, english_range
-from watcher.core.messages.group import compose_group
+from watcher.core.messages.groups.group import compose_group
+from watcher.core.messages.language.english_times import english_age, english_ordinal, english_range
 from watcher.core.messages.text import Code, plain_text
 from watcher.core.messages.training import compose
 from watcher.core.training.comparison import Comparison, OtherVersion, SettingChange

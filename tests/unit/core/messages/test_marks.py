@@ -8,9 +8,9 @@ import pytest
 
 from tests.unit.receivers.samples import CASES, sample_event
 from watcher.core.event import Mark
+from watcher.core.messages.language.words import ENGLISH_WORDS
 from watcher.core.messages.marks import mark_lines, mark_texts
 from watcher.core.messages.training import compose
-from watcher.core.messages.words import ENGLISH_WORDS
 
 
 def test_every_mark_has_a_text_of_a_few_words() -> None:

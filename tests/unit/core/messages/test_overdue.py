@@ -12,7 +12,7 @@ import pytest
 from tests.unit.receivers.overdue_samples import LEARNED, NOW, OVERDUE_CASES, of_service, sample
 from tests.unit.receivers.samples import sample_event
 from watcher.core.event import Event, named_event
-from watcher.core.messages.group import compose_group
+from watcher.core.messages.groups.group import compose_group
 from watcher.core.messages.message import Severity, Style, Symbol
 from watcher.core.messages.text import plain_text
 from watcher.core.messages.training import compose, named_title

@@ -14,7 +14,7 @@ from tests.support.event_facts import incident_of
 from tests.unit.receivers.samples import CASES, GROUPS, RECORDED, of_version, sample_event, sample_service_event
 from watcher.core.delivery.reason import Context, Reason, ReasonCode, RefusalRemedy, in_context
 from watcher.core.event import Event, Kind
-from watcher.core.messages.group import compose_group
+from watcher.core.messages.groups.group import compose_group
 from watcher.core.messages.message import PLAIN_STYLE, Message, Style
 from watcher.core.messages.published import published_event
 from watcher.core.messages.text import Code, TextLine, plain_text

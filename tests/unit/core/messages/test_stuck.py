@@ -23,7 +23,7 @@ from tests.unit.receivers.sample_facts import (
 from tests.unit.receivers.samples import COMPLETED, STUCK, sample_event
 from watcher.core.event import Event, Kind
 from watcher.core.event_json import from_json, to_json
-from watcher.core.messages.group import compose_group
+from watcher.core.messages.groups.group import compose_group
 from watcher.core.messages.message import Message, Severity, Symbol
 from watcher.core.messages.text import plain_text
 from watcher.core.messages.training import compose

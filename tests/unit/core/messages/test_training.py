@@ -13,13 +13,13 @@ import pytest
 from hypothesis import given, settings
 
 from tests.unit.receivers.samples import CASES, HOSTILE, OUTAGE, RECORDED, hostile_events, sample_event
+from watcher.core.durations.current_run import RunStart
 from watcher.core.event import INCIDENT_KINDS, RECEIVER_KINDS, STORE_KINDS, Event, Kind
 from watcher.core.event_json import from_json, to_json
-from watcher.core.messages.group import compose_group
+from watcher.core.messages.groups.group import compose_group
 from watcher.core.messages.message import Message, Severity, Style, Symbol
 from watcher.core.messages.text import WORD_LIMIT, Code, TextLine, plain_text
 from watcher.core.messages.training import DESCRIPTION_LIMIT, compose
-from watcher.core.training.current_run import RunStart
 
 SEOUL = Style(account_zones={"main": ZoneInfo("Asia/Seoul")})
 RUN = RunStart(

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from watcher.core.durations.prediction import Prediction
 from watcher.core.polling.adaptive import KEPT, MOST_FREQUENT, RAREST, density_of, next_wait
-from watcher.core.training.prediction import Prediction
 
 INTERVAL: Final = timedelta(seconds=30)
 HOUR: Final = 3600.0

@@ -10,10 +10,10 @@ import pytest
 from scipy import stats  # type: ignore[import-untyped]  # no stubs
 
 from tests.support.past_runs import NOW, past_run, past_runs
-from watcher.core.training.durations import product_limit, until_completion
-from watcher.core.training.past_runs import Outcome, Sample, quantile
-from watcher.core.training.prediction import prediction_of
-from watcher.core.training.student_t import share_above, value_with
+from watcher.core.durations.past_runs import Outcome, Sample, quantile
+from watcher.core.durations.prediction import prediction_of
+from watcher.core.durations.student_t import share_above, value_with
+from watcher.core.durations.usual_durations import product_limit, until_completion
 
 
 def invented(runs: int, seed: int) -> list[float]:

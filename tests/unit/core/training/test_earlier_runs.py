@@ -9,6 +9,8 @@ from typing import Final
 import pytest
 
 from tests.support.runs import DAY, FIRST_END, ended_run
+from watcher.core.durations.current_run import CurrentRun, LearnedLimits, RunStart, Stage
+from watcher.core.durations.past_runs import Outcome, PastRun
 from watcher.core.training.comparison import (
     Comparison,
     Pace,
@@ -17,9 +19,7 @@ from watcher.core.training.comparison import (
     read_comparison,
     setting_changes,
 )
-from watcher.core.training.current_run import CurrentRun, LearnedLimits, RunStart, Stage
 from watcher.core.training.earlier_runs import EarlierRuns, KnownVersion, Samples, compared, end_facts, learned_limits
-from watcher.core.training.past_runs import Outcome, PastRun
 from watcher.core.training.run import EndedRun
 
 NOW: Final = FIRST_END + 30 * DAY

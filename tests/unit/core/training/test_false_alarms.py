@@ -10,8 +10,8 @@ from statistics import median
 
 import pytest
 
-from watcher.core.training.past_runs import FEWEST_RUNS, MOST_RUNS, Sample, next_level_start
-from watcher.core.training.stuck_limit import limit_seconds
+from watcher.core.durations.past_runs import FEWEST_RUNS, MOST_RUNS, Sample, next_level_start
+from watcher.core.durations.stuck_limit import limit_seconds
 
 Draw = Callable[[Random, int], float]
 

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.past_runs import NOW, past_runs
-from watcher.core.training.durations import product_limit, until_completion, until_failure, usual_durations
-from watcher.core.training.expected_end import expected_end
-from watcher.core.training.past_runs import Outcome, Sample, sample_of
-from watcher.core.training.prediction import prediction_of
-from watcher.core.training.stuck_limit import learned_limit
+from watcher.core.durations.expected_end import expected_end
+from watcher.core.durations.past_runs import Outcome, Sample, sample_of
+from watcher.core.durations.prediction import prediction_of
+from watcher.core.durations.stuck_limit import learned_limit
+from watcher.core.durations.usual_durations import product_limit, until_completion, until_failure, usual_durations
 
 durations = st.floats(min_value=0.001, max_value=1e6)
 sample_seconds = st.lists(durations, min_size=5, max_size=60)

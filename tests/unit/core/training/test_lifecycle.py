@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from watcher.core.durations.current_run import RunStart
 from watcher.core.event import Event, Kind
-from watcher.core.training.current_run import RunStart
 from watcher.core.training.decision import Decision, DecisionContext, DecisionReason
 from watcher.core.training.lifecycle import (
     decide,

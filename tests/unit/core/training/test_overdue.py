@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from watcher.core.durations.current_run import Bounds
 from watcher.core.training.absence import GoodVersion, Missing, OverdueFacts, overdue_json, read_overdue
-from watcher.core.training.current_run import Bounds
 from watcher.core.training.overdue import ExpectRule, RetrainingRules, next_overdue, overdue_at, reported
 from watcher.core.training.retraining import Retraining, RetrainingRef
 

@@ -8,12 +8,12 @@ from typing import Final
 
 import pytest
 
+from watcher.core.durations.current_run import Bounds, CurrentRun
+from watcher.core.durations.past_runs import Outcome
 from watcher.core.event import Restore
-from watcher.core.training.current_run import Bounds, CurrentRun
 from watcher.core.training.decision import DecisionContext
 from watcher.core.training.lifecycle import decide
 from watcher.core.training.model import Observation, Snapshot, Source, TrainingRef
-from watcher.core.training.past_runs import Outcome
 from watcher.core.training.run import EndedRun, hpo_of, replayed, run_after_restore
 
 START: Final = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)

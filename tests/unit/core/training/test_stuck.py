@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watcher.core.training.current_run import Bounds, CurrentRun, LearnedLimits, RunStart, Stage
+from watcher.core.durations.current_run import Bounds, CurrentRun, LearnedLimits, RunStart, Stage
+from watcher.core.durations.stuck_limit import StuckLimit
 from watcher.core.training.model import Snapshot, TrainingRef
 from watcher.core.training.stuck import after_gap, after_limits, limits_in_force, next_deadline, reported_before
-from watcher.core.training.stuck_limit import StuckLimit
 from watcher.core.training.stuck_rules import LEARNED_RULES, StuckRule, StuckRules
 
 START: Final = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)

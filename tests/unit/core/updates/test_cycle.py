@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from watcher.core.durations.current_run import Bounds
 from watcher.core.training.absence import OverdueFacts
-from watcher.core.training.current_run import Bounds
 from watcher.core.training.overdue import LEARNED_PERIODS, next_overdue, overdue_at
 from watcher.core.training.retraining import Retraining, RetrainingRef
 from watcher.core.updates.cycle import Cycle

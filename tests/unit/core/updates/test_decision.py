@@ -11,7 +11,7 @@ from watcher.core.event import Event, Kind
 from watcher.core.event_json import from_json, to_json
 from watcher.core.training.decision import DecisionContext
 from watcher.core.training.model import Phase, Snapshot, TrainingRef
-from watcher.core.updates.decision import AnswerTimes, UpdateDecision, decide_updates, update_phase
+from watcher.core.updates.decision import UpdateDecision, UpdateTimes, decide_updates, update_phase
 from watcher.core.updates.model import ShownUpdate
 
 NOW = datetime(2026, 11, 29, tzinfo=UTC)
@@ -29,7 +29,7 @@ CONTEXT = DecisionContext(epoch="e1", polling_since=NOW - timedelta(days=1), ser
 def decide(snapshot: Snapshot, after: datetime | None = AFTER, **statuses: str) -> UpdateDecision:
     """Decide on a list with these updates, each with its status."""
     shown = [ShownUpdate(version=version, status=status) for version, status in statuses.items()]
-    return decide_updates(snapshot, shown, CONTEXT, AnswerTimes(after=after, before=NOW, now=NOW))
+    return decide_updates(snapshot, shown, CONTEXT, UpdateTimes(after=after, before=NOW, now=NOW))
 
 
 def ends(decision: UpdateDecision) -> list[tuple[str, str]]:
@@ -69,7 +69,7 @@ def test_an_end_is_one_event_with_its_number_its_bounds_and_the_finish_time() ->
         finished_date="2026-11-29T08:21:00.1",
         counts={"inputUsersCnt": 7},
     )
-    decision = decide_updates(known, [update], CONTEXT, AnswerTimes(after=AFTER, before=NOW, now=NOW))
+    decision = decide_updates(known, [update], CONTEXT, UpdateTimes(after=AFTER, before=NOW, now=NOW))
     (event,) = decision.events
     assert (event.subject, event.seq, decision.snapshot.seq) == (SNAPSHOT.ref.subject, 5, 5)
     assert (event.type, event.from_status, event.to_status) == ("training.update-succeeded", None, None)
@@ -116,7 +116,7 @@ def test_several_ends_in_one_list_are_events_in_the_order_of_their_dates() -> No
         ShownUpdate(version=version, status="completed", finished_date=f"2026-11-29T0{hour}:00:00")
         for version, hour in (("late", 9), ("early", 3))
     ]
-    decision = decide_updates(known, shown, CONTEXT, AnswerTimes(after=AFTER, before=NOW, now=NOW))
+    decision = decide_updates(known, shown, CONTEXT, UpdateTimes(after=AFTER, before=NOW, now=NOW))
     assert [event.update and event.update.version for event in decision.events] == ["early", "late"]
     assert [event.seq for event in decision.events] == [5, 6]
 

@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from watcher.core.durations.current_run import Bounds
 from watcher.core.event import Kind
 from watcher.core.event_json import from_json, to_json
 from watcher.core.training.absence import GoodVersion
-from watcher.core.training.current_run import Bounds
 from watcher.core.training.decision import DecisionContext
 from watcher.core.training.model import Snapshot, TrainingRef
 from watcher.core.training.retraining import Retraining, RetrainingRef

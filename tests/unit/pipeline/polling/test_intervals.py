@@ -13,15 +13,15 @@ from unittest import mock
 import pytest
 
 from watcher.core.batch import Batch, SavedState
+from watcher.core.durations.current_run import Bounds, CurrentRun, LearnedLimits, RunStart, Stage
 from watcher.core.polling.plan import Poll, WatchAttributes
 from watcher.core.polling.schedule import Cadence
-from watcher.core.training.current_run import Bounds, CurrentRun, LearnedLimits, RunStart, Stage
 from watcher.core.training.model import ServiceRef, Snapshot, TrainingRef
 from watcher.core.training.stuck import next_deadline
 from watcher.core.training.stuck_rules import StuckRules
 from watcher.pipeline.polling.cache import PollCache
-from watcher.pipeline.polling.deadlines import Deadlines
 from watcher.pipeline.polling.intervals import Intervals
+from watcher.pipeline.polling.runs.deadlines import Deadlines
 from watcher.pipeline.polling.targets import PollTarget
 
 START: Final = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
@@ -78,7 +78,7 @@ def test_a_deadline_is_computed_once_for_a_change_of_the_run_or_of_the_rules() -
     deadlines, rules = Deadlines(), StuckRules(usual=LIMIT)
     snapshot = limited(1, 17)
     assert snapshot.run is not None
-    with mock.patch("watcher.pipeline.polling.deadlines.next_deadline", side_effect=next_deadline) as computed:
+    with mock.patch("watcher.pipeline.polling.runs.deadlines.next_deadline", side_effect=next_deadline) as computed:
         for _poll in range(3):
             assert deadlines.of(snapshot, rules) == START + timedelta(seconds=17)
         assert computed.call_count == 1

@@ -23,7 +23,7 @@ from watcher.core.training.model import ServiceRef, Snapshot, TrainingRef
 from watcher.pipeline.clock_trust import ClockTrust
 from watcher.pipeline.polling.cache import PollCache
 from watcher.pipeline.polling.decider import MANY, _in_one_message
-from watcher.pipeline.polling.incidents import IncidentMonitor
+from watcher.pipeline.polling.incidents.monitor import IncidentMonitor
 from watcher.pipeline.polling.services import ServiceLists
 
 NOW: Final = datetime(2026, 11, 28, tzinfo=UTC)

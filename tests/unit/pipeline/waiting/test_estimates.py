@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from tests.support.past_runs import NOW, past_runs
 from watcher.core.batch import NotSavedError
-from watcher.core.training.current_run import CurrentRun, RunStart, Stage
+from watcher.core.durations.current_run import CurrentRun, RunStart, Stage
 from watcher.core.training.earlier_runs import EarlierRuns, RunGroup, RunsWanted
 from watcher.core.training.model import Snapshot, TrainingRef
 from watcher.pipeline.waiting.estimates import Estimates

@@ -25,9 +25,9 @@ from tests.unit.receivers.samples import (
 )
 from tests.unit.receivers.slack import slack_rules
 from watcher.core.delivery.model import DeliveryRequest
+from watcher.core.durations.current_run import RunStart
 from watcher.core.event import Event, Kind
 from watcher.core.routing.routes import MENTIONS_MAX, Group
-from watcher.core.training.current_run import RunStart
 from watcher.receivers.slack.blocks import payload
 from watcher.receivers.slack.group import EVENTS_MAX, TABLE_FROM
 from watcher.receivers.slack.layout import PREVIEW_LIMIT, TEXT_LIMIT

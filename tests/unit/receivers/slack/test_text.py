@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.receivers.samples import hostile_text
+from watcher.core.messages.language.words import ENGLISH_WORDS
 from watcher.core.messages.text import Code, Link, Minute
-from watcher.core.messages.words import ENGLISH_WORDS
 from watcher.receivers.slack.text import (
     BACKTICK_STAND_IN,
     SlackTimes,

@@ -7,23 +7,23 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
+from watcher.core.durations.current_run import Bounds
 from watcher.core.event import Event
 from watcher.core.polling.overdue_event import overdue_event
 from watcher.core.polling.plan import Poll
 from watcher.core.polling.result import PollResult
 from watcher.core.timestamps import read_date
 from watcher.core.training.absence import Missing
-from watcher.core.training.current_run import Bounds
 from watcher.core.training.decision import DecisionContext
 from watcher.core.training.model import Phase, ServiceRef, Snapshot, TrainingRef, phase_of
 from watcher.core.training.overdue import overdue_at, reported
 from watcher.core.training.retraining import Retraining, RetrainingRef
 from watcher.core.updates.cycle import Cycle
-from watcher.core.updates.decision import AnswerTimes, UpdateDecision, decide_updates, update_phase
+from watcher.core.updates.decision import UpdateDecision, UpdateTimes, decide_updates, update_phase
 from watcher.core.updates.result import UpdateList
 from watcher.core.updates.schedule import ServiceSchedule
 from watcher.pipeline.polling.cache import PollCache
-from watcher.pipeline.polling.overdue import may_have_changed, surely_asked_at
+from watcher.pipeline.polling.runs.overdue import may_have_changed, surely_asked_at
 from watcher.pipeline.polling.targets import PollContext
 
 _FIRST: Final = datetime.min.replace(tzinfo=UTC)
@@ -86,7 +86,7 @@ def update_changes(cache: PollCache, context: PollContext, answers: ServiceAnswe
     """
     after = cache.poll(updates_key(context.poll.service)).good_asked_at
     decided = [
-        (item, _decided(cache, context, snapshot, item, AnswerTimes(after=after, before=item.answered_at, now=now)))
+        (item, _decided(cache, context, snapshot, item, UpdateTimes(after=after, before=item.answered_at, now=now)))
         for item in answers.lists
         if (snapshot := cache.training(item.training)) is not None
     ]
@@ -135,7 +135,7 @@ def _age_key(snapshot: Snapshot) -> tuple[datetime, datetime]:
 
 
 def _decided(
-    cache: PollCache, context: PollContext, snapshot: Snapshot, item: UpdateList, times: AnswerTimes
+    cache: PollCache, context: PollContext, snapshot: Snapshot, item: UpdateList, times: UpdateTimes
 ) -> UpdateDecision:
     return decide_updates(snapshot, item.shown, attributes_context(cache, context, item.training), times)
 

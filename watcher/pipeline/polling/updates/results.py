@@ -10,7 +10,7 @@ from watcher.core.training.model import Snapshot
 from watcher.core.training.retraining import Retraining, RetrainingRef
 from watcher.core.usability.decision import decide_result
 from watcher.pipeline.polling.cache import PollCache
-from watcher.pipeline.polling.overdue import surely_asked_at
+from watcher.pipeline.polling.runs.overdue import surely_asked_at
 from watcher.pipeline.polling.targets import PollContext
 from watcher.pipeline.polling.updates.changes import UpdateChanges, attributes_context
 

@@ -24,7 +24,7 @@ from watcher.core.updates.schedule import BATCH_AGE, SCHEDULE_AGE, ServiceSchedu
 from watcher.pipeline.polling.cache import PollCache
 from watcher.pipeline.polling.confirm import Record, Spawn
 from watcher.pipeline.polling.decider import Changes, after_failure
-from watcher.pipeline.polling.incidents import IncidentMonitor, IncidentUpdate
+from watcher.pipeline.polling.incidents.monitor import IncidentMonitor, IncidentUpdate
 from watcher.pipeline.polling.targets import PollContext, PollTarget
 from watcher.pipeline.polling.updates.changes import (
     NO_UPDATES,

@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from alembic import op
 
+from watcher.core.durations.current_run import Bounds, CurrentRun, RunStart, Stage
 from watcher.core.event import Event
 from watcher.core.event_json import read_run
 from watcher.core.timestamps import from_text
-from watcher.core.training.current_run import Bounds, CurrentRun, RunStart, Stage
 from watcher.core.training.model import NOT_ENDED, PHASES
 from watcher.core.training.run import EndedRun, replayed
 from watcher.store.rows import read_event

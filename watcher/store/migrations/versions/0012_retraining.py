@@ -10,12 +10,12 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
+from watcher.core.durations.current_run import Bounds
+from watcher.core.durations.past_runs import Outcome
+from watcher.core.durations.regular_starts import MOST_STARTS
 from watcher.core.timestamps import from_text
 from watcher.core.training.absence import GoodVersion
-from watcher.core.training.current_run import Bounds
 from watcher.core.training.model import TrainingRef
-from watcher.core.training.past_runs import Outcome
-from watcher.core.training.regular_starts import MOST_STARTS
 from watcher.core.training.retraining import Retraining, RetrainingRef
 from watcher.store.runs.retrainings import retraining_row
 from watcher.store.runs.rows import read_current_run

@@ -21,7 +21,7 @@ from watcher.core.updates.schedule import ServiceSchedule
 from watcher.pipeline.clock_trust import ClockTrust
 from watcher.pipeline.polling.cache import PollCache
 from watcher.pipeline.polling.decider import Changes
-from watcher.pipeline.polling.incidents import IncidentMonitor
+from watcher.pipeline.polling.incidents.monitor import IncidentMonitor
 from watcher.pipeline.polling.targets import PollContext, PollTarget
 from watcher.pipeline.polling.updates.rounds import MOST_POSTPONED, UpdateRounds
 

@@ -1,0 +1,1 @@
+"""How long trainings take: pure statistics over past runs."""

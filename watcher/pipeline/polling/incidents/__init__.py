@@ -1,0 +1,1 @@
+"""Incidents that polls open and close."""

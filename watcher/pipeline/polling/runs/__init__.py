@@ -1,0 +1,1 @@
+"""Earlier runs, trainings in progress and retrainings, at each poll."""

@@ -1,0 +1,1 @@
+"""Invented trainings, their durations and histories."""

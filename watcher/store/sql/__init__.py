@@ -1,0 +1,1 @@
+"""Statements for SQLite and PostgreSQL, and why one failed."""

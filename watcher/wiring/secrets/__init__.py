@@ -1,0 +1,1 @@
+"""Secrets from the environment, files and credentials."""
