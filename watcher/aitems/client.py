@@ -210,33 +210,22 @@ class AitemsClient:
             self._lists.ends.pop(path, None)
             self._slow_paths.discard(path)
 
-    async def service(
-        self, ref: ServiceRef, *, first: bool = False, need: Need = Need.REQUIRED
-    ) -> ServiceInfo | PollFailure:
+    async def service(self, ref: ServiceRef, *, first: bool = False) -> ServiceInfo | PollFailure:
         """View one service (``GET /services/{serviceId}``)."""
-        answer = await self._get(path_of("services", ref.service), first=first, need=need)
+        answer = await self._get(path_of("services", ref.service), first=first)
         if isinstance(answer, PollFailure):
             return answer
         service = wire.read_service(answer.body, ref)
         return self._bad(answer, service.reason) if isinstance(service, BadAnswer) else service
 
-    async def schedule(self, ref: ServiceRef, *, optional: bool = False) -> ScheduleResult | PollFailure | None:
-        """View the schedule of a service; ``optional`` is as for ``updates``."""
-        try:
-            service = await self.service(ref, need=Need.IF_FREE if optional else Need.REQUIRED)
-        except NoRoomError:
-            return None
+    async def schedule(self, ref: ServiceRef) -> ScheduleResult | PollFailure:
+        """View the schedule of a service (``GET /services/{serviceId}``)."""
+        service = await self.service(ref)
         return service if isinstance(service, PollFailure) else schedule_in(service)
 
-    async def updates(self, ref: TrainingRef, *, optional: bool = False) -> UpdateList | PollFailure | None:
-        """List the updates of a version (``GET /services/{serviceId}/updates``).
-
-        An ``optional`` call gives way to others; ``None`` where the budget has no room for it.
-        """
-        try:
-            answer = await self._get(updates_path(ref), first=False, need=Need.IF_FREE if optional else Need.REQUIRED)
-        except NoRoomError:
-            return None
+    async def updates(self, ref: TrainingRef) -> UpdateList | PollFailure:
+        """List the updates of a version (``GET /services/{serviceId}/updates``)."""
+        answer = await self._get(updates_path(ref), first=False)
         if isinstance(answer, PollFailure):
             return answer
         updates = read_updates(answer, ref)

@@ -41,18 +41,16 @@ class ObservedApi:
         self._note("services", found)
         return found
 
-    async def schedule(self, ref: ServiceRef, *, optional: bool = False) -> ScheduleResult | PollFailure | None:
+    async def schedule(self, ref: ServiceRef) -> ScheduleResult | PollFailure:
         """Ask for the schedule of a service."""
-        outcome = await self._api.schedule(ref, optional=optional)
-        if outcome is not None:
-            self._note("service", outcome)
+        outcome = await self._api.schedule(ref)
+        self._note("service", outcome)
         return outcome
 
-    async def updates(self, ref: TrainingRef, *, optional: bool = False) -> UpdateList | PollFailure | None:
+    async def updates(self, ref: TrainingRef) -> UpdateList | PollFailure:
         """Ask for the updates of a version."""
-        outcome = await self._api.updates(ref, optional=optional)
-        if outcome is not None:
-            self._note("updates", outcome)
+        outcome = await self._api.updates(ref)
+        self._note("updates", outcome)
         return outcome
 
     def _note(self, call: str, answer: PollOutcome | ServicesResult | ScheduleResult | UpdateList) -> None:

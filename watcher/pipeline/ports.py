@@ -104,12 +104,12 @@ class Api(Protocol):
 class ServiceApi(Protocol):
     """The calls of one account about interval services; a failure is a value and no exception."""
 
-    async def schedule(self, ref: ServiceRef, *, optional: bool = False) -> ScheduleResult | PollFailure | None:
-        """View the schedule of a service; ``None`` where the budget has no room for an optional call."""
+    async def schedule(self, ref: ServiceRef) -> ScheduleResult | PollFailure:
+        """View the schedule of a service."""
         ...
 
-    async def updates(self, ref: TrainingRef, *, optional: bool = False) -> UpdateList | PollFailure | None:
-        """List the updates of a version; ``None`` where the budget has no room for an optional call."""
+    async def updates(self, ref: TrainingRef) -> UpdateList | PollFailure:
+        """List the updates of a version."""
         ...
 
 

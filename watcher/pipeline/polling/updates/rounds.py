@@ -39,8 +39,6 @@ from watcher.pipeline.ports import Clock, ServiceApi
 log = structlog.get_logger()
 
 NO_SERVICE_APIS: Final[Mapping[str, ServiceApi]] = MappingProxyType({})
-MOST_POSTPONED: Final = 5
-"""So many rounds in a row give way to polls; the next one takes its turn among them."""
 LONGEST_WAIT: Final = timedelta(minutes=30)
 """The longest wait after failed calls."""
 EARLY: Final = 0.85
@@ -55,8 +53,6 @@ class _Service:
     schedule_at: float = 0.0
     due_at: float = 0.0
     running: bool = False
-    postponed: int = 0
-    """Rounds in a row for which the budget had no room."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +105,7 @@ class UpdateRounds:
         poll, now = target.poll, self._clock.monotonic()
         api = self.apis.get(poll.service.account)
         if not poll.asks_updates:
+            # Its failures must not hold the incident of the others open.
             self.forget(poll.key)
             return
         if api is None or not self._is_ready():
@@ -131,10 +128,6 @@ class UpdateRounds:
         started = self._clock.monotonic()
         try:
             answers = await self._ask(api, target.poll, known)
-            if answers is None:
-                known.postponed += 1
-                return
-            known.postponed = 0
             changes = await self._record(target, partial(self._decide, answers=answers, listed=listed))
             _log_outcome(target.poll.service, answers.failure, changes)
         except Exception:
@@ -142,17 +135,11 @@ class UpdateRounds:
             log.exception("updates.record_failed", service=target.poll.service.service)
         finally:
             known.running = False
-            # A postponed round follows the next list.
-            wait = timedelta() if known.postponed else self._wait(target.poll, known)
-            known.due_at = started + EARLY * wait.total_seconds()
+            known.due_at = started + EARLY * self._wait(target.poll, known).total_seconds()
 
-    async def _ask(self, api: ServiceApi, poll: Poll, known: _Service) -> _Answers | None:
-        """Make the calls of a round; ``None`` where the budget has no room for the first one."""
-        optional = known.postponed < MOST_POSTPONED
+    async def _ask(self, api: ServiceApi, poll: Poll, known: _Service) -> _Answers:
         any_asked = not self._is_fresh(known)
-        schedule = await self._schedule(api, poll.service, known, optional=optional)
-        if schedule is None:
-            return None
+        schedule = await self._schedule(api, poll.service, known)
         if isinstance(schedule, PollFailure):
             return _Answers(failure=schedule)
         answers = _Answers(schedule=schedule.schedule, deviations=schedule.deviations, any_asked=any_asked)
@@ -160,9 +147,7 @@ class UpdateRounds:
             return answers
         lists: list[UpdateList] = []
         for ref in updated_trainings(self._cache, poll):
-            outcome = await api.updates(ref, optional=optional and not any_asked and not lists)
-            if outcome is None:
-                return None
+            outcome = await api.updates(ref)
             if isinstance(outcome, PollFailure):
                 return replace(answers, lists=lists, failure=outcome, any_asked=True)
             lists.append(outcome)
@@ -172,12 +157,10 @@ class UpdateRounds:
         age = self._clock.monotonic() - known.schedule_at
         return known.schedule is not None and age < EARLY * SCHEDULE_AGE.total_seconds()
 
-    async def _schedule(
-        self, api: ServiceApi, ref: ServiceRef, known: _Service, *, optional: bool
-    ) -> ScheduleResult | PollFailure | None:
+    async def _schedule(self, api: ServiceApi, ref: ServiceRef, known: _Service) -> ScheduleResult | PollFailure:
         if known.schedule is not None and self._is_fresh(known):
             return ScheduleResult(schedule=known.schedule)
-        outcome = await api.schedule(ref, optional=optional)
+        outcome = await api.schedule(ref)
         if isinstance(outcome, ScheduleResult):
             known.schedule, known.schedule_at = outcome.schedule, self._clock.monotonic()
         return outcome

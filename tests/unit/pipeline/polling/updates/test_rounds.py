@@ -1,4 +1,4 @@
-"""Rounds give way to polls, five times at most, and failed ones wait ever longer."""
+"""How often a service is asked about its updates, and that failed rounds wait ever longer."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from watcher.core.incidents.model import Thresholds
 from watcher.core.polling.plan import Poll, WatchAttributes
 from watcher.core.polling.result import Cause, PollFailure, PollResult
 from watcher.core.polling.schedule import Cadence
-from watcher.core.training.model import ServiceRef, TrainingRef
-from watcher.core.updates.result import ScheduleResult, UpdateList
+from watcher.core.training.model import ServiceRef
+from watcher.core.updates.result import ScheduleResult
 from watcher.core.updates.schedule import ServiceSchedule
 from watcher.pipeline.clock_trust import ClockTrust
 from watcher.pipeline.polling.cache import PollCache
 from watcher.pipeline.polling.decider import Changes
 from watcher.pipeline.polling.incidents.monitor import IncidentMonitor
 from watcher.pipeline.polling.targets import PollContext, PollTarget
-from watcher.pipeline.polling.updates.rounds import MOST_POSTPONED, UpdateRounds
+from watcher.pipeline.polling.updates.rounds import UpdateRounds
 
 NOW = datetime(2026, 11, 29, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -45,20 +45,17 @@ class SteppedClock(Clock):
 
 @dataclass
 class Rounds:
-    """Rounds of one service, with an API that answers as a test says."""
+    """Rounds of one service, with an API that always answers the same."""
 
-    answer: Callable[[bool], ScheduleResult | PollFailure | None]
+    answer: ScheduleResult | PollFailure
     updates: bool | None = None
     clock: SteppedClock = field(default_factory=SteppedClock)
-    asked: list[tuple[float, bool]] = field(default_factory=list)
-    """The minute of each call, and whether it was optional."""
+    asked: list[float] = field(default_factory=list)
+    """The minute of each call."""
 
-    async def schedule(self, _ref: ServiceRef, *, optional: bool = False) -> ScheduleResult | PollFailure | None:
-        self.asked.append((self.clock.minutes, optional))
-        return self.answer(optional)
-
-    async def updates_of(self, _ref: TrainingRef, *, optional: bool = False) -> UpdateList | PollFailure | None:
-        raise AssertionError(optional)
+    async def schedule(self, _ref: ServiceRef) -> ScheduleResult | PollFailure:
+        self.asked.append(self.clock.minutes)
+        return self.answer
 
     async def run(self, minutes: int) -> list[float]:
         """Poll the list each minute; return the minutes of the calls."""
@@ -84,7 +81,7 @@ class Rounds:
             while spawned:
                 await spawned.pop()
             self.clock.minutes += 1
-        return [minute for minute, _ in self.asked]
+        return self.asked
 
 
 def _fields(poll: Poll) -> dict[str, Any]:
@@ -95,22 +92,16 @@ def schedule(kind: str) -> ScheduleResult:
     return ScheduleResult(schedule=ServiceSchedule(type=kind, status="scheduled", learning_interval="hour1"))
 
 
-def test_a_round_without_room_follows_the_next_list_and_takes_its_turn_after_five() -> None:
-    rounds = Rounds(lambda optional: None if optional else schedule("batch"))
-    asyncio.run(rounds.run(20))
-    assert rounds.asked == [*((float(minute), True) for minute in range(MOST_POSTPONED)), (5.0, False)]
-
-
 def test_an_interval_service_is_asked_every_ten_minutes_and_any_other_one_each_hour() -> None:
-    assert asyncio.run(Rounds(lambda _: schedule("interval")).run(31)) == [0, 10, 20, 30]
-    assert asyncio.run(Rounds(lambda _: schedule("batch")).run(120)) == [0, 51, 102]
+    assert asyncio.run(Rounds(schedule("interval")).run(31)) == [0, 10, 20, 30]
+    assert asyncio.run(Rounds(schedule("batch")).run(120)) == [0, 51, 102]
 
 
 def test_failed_calls_wait_ever_longer_up_to_half_an_hour() -> None:
-    asked = asyncio.run(Rounds(lambda _: DOWN).run(150))
+    asked = asyncio.run(Rounds(DOWN).run(150))
     waits = [later - minute for minute, later in pairwise(asked)]
     assert waits == [5, 9, 17, 26, 26, 26, 26]
 
 
 def test_a_watch_that_turns_updates_off_asks_nothing() -> None:
-    assert asyncio.run(Rounds(lambda _: schedule("interval"), updates=False).run(60)) == []
+    assert asyncio.run(Rounds(schedule("interval"), updates=False).run(60)) == []
