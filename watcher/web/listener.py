@@ -33,6 +33,8 @@ class Listener:
         self._retry_seconds = retry_seconds
         self.port: int | None = None
         """The port on which it listens now."""
+        self.first_started = asyncio.Event()
+        """Set once it has listened for the first time."""
         self.problem: str | None = None
         """The reason why it does not listen; ``None`` while it does, and before the first attempt."""
 
@@ -73,6 +75,7 @@ class Listener:
             server = prepare(self._app, _LimitedProtocol, KEEP_ALIVE_SECONDS, HEADER_BYTES_MAX)
             await server.startup(sockets=[listener])
             self.port, self.problem = listener.getsockname()[1], None
+            self.first_started.set()
             log.info("web.started", host=self._host, port=self.port)
             try:
                 yield

@@ -208,6 +208,7 @@ ENGLISH: Final[Mapping[str, str]] = MappingProxyType(
         "not-found": "There is no such page",
         "refused": "Not done",
         "unreadable": "The store cannot be read",
+        "too-often": "This address asks too often. Try again in some seconds.",
         "back": "Back to the overview",
     }
 )

@@ -39,6 +39,7 @@ from watcher.web.html.service_page import read_service_page
 from watcher.web.html.session import Session
 from watcher.web.html.site import Site
 from watcher.web.html.training_page import training_values
+from watcher.web.rate import RequestRate
 from watcher.web.store_reader import ReadsBusyError
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -48,6 +49,9 @@ OPEN: Final = 100
 ENDED_SILENCES: Final = 20
 PLOTTED: Final = timedelta(days=90)
 FILTER_MAX: Final = 200
+PER_SECOND: Final = 300.0
+"""Requests of one client: a page with its parts is five, and one that is a second old is not made again."""
+BURST: Final = 600.0
 
 
 class PageRoutes:
@@ -56,6 +60,8 @@ class PageRoutes:
     def __init__(self, site: Site) -> None:
         self._site = site
         self._overviews = Kept[Overview](site.sources.monotonic)
+        self._rendered_pages = Kept[str](site.sources.monotonic)
+        self._rate = RequestRate(PER_SECOND, BURST)
         self._streams = LiveStreams()
         self._actions = Actions(site)
 
@@ -90,6 +96,10 @@ class PageRoutes:
 
     async def _answered(self, handler: Handler, request: Request) -> Response:
         site = self._site
+        client = "" if request.client is None else request.client.host
+        if self._rate.wait_seconds(client, site.sources.monotonic()):
+            detail = site.renderer.texts("too-often")
+            return site.error(request, HTTPStatus.TOO_MANY_REQUESTS, "refused", detail)
         try:
             return await handler(request)
         except RefusedError as error:
@@ -102,19 +112,24 @@ class PageRoutes:
     async def _acted(self, handler: Handler, request: Request) -> Response:
         answer = await self._answered(handler, request)
         self._overviews.clear()
+        self._rendered_pages.clear()
         return answer
 
     async def _unknown(self, request: Request) -> Response:
         return self._site.error(request, HTTPStatus.NOT_FOUND, "not-found", request.url.path)
 
     async def _rendered(self, request: Request) -> Response:
-        session = self._site.session(request)
-        return response(await self._html(request.url.path, request.query_params, session))
+        return response(await self._kept(request.url.path, request.query_params, self._site.session(request)))
 
     async def _live(self, request: Request) -> Response:
         parts = urlsplit(local_path(request.query_params.get("page", "/")))
         session = self._site.session(request)
-        return self._streams.response(partial(self._html, parts.path, QueryParams(parts.query), session))
+        return self._streams.response(partial(self._kept, parts.path, QueryParams(parts.query), session))
+
+    async def _kept(self, path: str, query: QueryParams, session: Session) -> str:
+        """Return a page that is at most a second old: rendering one costs as much as reading for it."""
+        key = (path, str(query), session)
+        return await self._rendered_pages.get(key, lambda: self._html(path, query, session))
 
     async def _html(self, path: str, query: QueryParams, session: Session) -> str:
         """Return the page at a path.

@@ -27,6 +27,7 @@ from watcher.core.plural import counted
 from watcher.line_writer import EXIT_SECONDS, LineWriter
 
 if TYPE_CHECKING:
+    from watcher.app import Daemon
     from watcher.config import Config
     from watcher.core.delivery.receiver import Receiver
     from watcher.logs import Redactor
@@ -159,9 +160,21 @@ async def _watch(options: Demo, out: Screen) -> Sequence[EventHistory]:
         ):
             _introduce(options, running, out)
             asyncio.get_running_loop().call_later(options.length.total_seconds(), stop.set)
+            page = asyncio.create_task(_name_page(daemon, out))
             await daemon.run(stop)
+            page.cancel()
             with open_views(daemon.database.url) as views:
                 return views.history(HistoryFilter(limit=EVERYTHING))
+
+
+async def _name_page(daemon: Daemon, out: Screen) -> None:
+    """Write the address of the status page once it is served."""
+    listener = daemon.health_endpoints.listener
+    if listener is not None:
+        await listener.first_started.wait()
+        out.line(f"The status page is at http://127.0.0.1:{listener.port}/ until the end.")
+        out.line()
+        out.flush()
 
 
 def _configuration(options: Demo, running: Running) -> Config:

@@ -27,7 +27,7 @@ first_retry = "1s"
 flap_limit = 1000
 
 [web]
-listen = ""
+listen = "127.0.0.1:0"
 """
 
 WATCH: Final = """
