@@ -124,6 +124,7 @@ docs: $(READY)  ## write the parts of the docs that come from the code
 	$(BIN)/python scripts/draw_lifecycle.py
 	$(BIN)/python scripts/generate_cli_reference.py
 	PYTHONPATH=. $(BIN)/python scripts/write_openapi.py
+	$(BIN)/python scripts/grafana_dashboard.py
 
 clean:  ## forget everything that was set up or built
 	rm -rf $(VENV) $(VENV)-wheel dist build .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis

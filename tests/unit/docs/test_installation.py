@@ -39,7 +39,7 @@ def test_the_runtime_lock_is_the_part_of_the_full_lock_that_the_program_needs() 
 
 def old_python(folder: Path, version: str) -> Path:
     """Return a command that is Python, and claims another version."""
-    numbers = version.split()[0].split(".")
+    numbers = version.split(maxsplit=1)[0].split(".")
     claim = f"import sys; sys.version_info = ({', '.join(numbers)}, 'final', 0); sys.version = '{version}'; "
     path = folder / "python-old"
     path.write_text(f'#!/bin/sh\nshift\nexec {sys.executable} -c "{claim}"\'exec(sys.argv[1])\' "$@"\n')
@@ -61,7 +61,7 @@ def test_an_old_python_is_refused_in_one_line(tmp_path: Path, version: str) -> N
         assert ended.returncode != 0
         line = ended.stderr.splitlines()[0]
         assert line == (
-            f"aitems-watcher needs Python 3.11 or newer; this is Python {version.split()[0]}: "
+            f"aitems-watcher needs Python 3.11 or newer; this is Python {version.split(maxsplit=1)[0]}: "
             "set PYTHON=/path/to/python3.11"
         )
     assert not (tmp_path / "target").exists()
@@ -80,7 +80,7 @@ def test_the_program_itself_refuses_an_old_python(tmp_path: Path, version: str) 
     code = "import runpy; runpy.run_module('watcher', run_name='__main__')"
     ended = run(old_python(tmp_path, version), "-c", code)
     assert ended.returncode == 1
-    assert ended.stderr == f"aitems-watcher needs Python 3.11 or newer; this is Python {version.split()[0]}\n"
+    assert ended.stderr == f"aitems-watcher needs Python 3.11 or newer; this is Python {version.split(maxsplit=1)[0]}\n"
 
 
 @pytest.mark.parametrize("version", [(3, 6, 15), (3, 9, 18), (3, 10, 13)])
