@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import sqlite3
 from typing import Any
 
@@ -93,3 +94,24 @@ def test_online_an_unreachable_receiver_is_a_fault(workplace: Workplace) -> None
     workplace.write('[receiver.away]\nkind = "webhook"\nurl = "http://127.0.0.1:1/hook"\n')
     status, found = checks(workplace, "--online")
     assert (status, found["receiver away"]["verdict"]) == (1, "fault")
+
+
+def test_the_status_page_of_a_running_daemon_is_asked(workplace: Workplace) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    text = workplace.config.read_text()
+    workplace.config.write_text(text.replace('listen = ""', f'listen = "127.0.0.1:{port}"'))
+    with started("run", "--config", workplace.config, env=KEYS) as daemon:
+        read_until(daemon, "web.started")
+        _, found = checks(workplace)
+        assert found["status page"] == {
+            "about": "status page",
+            "verdict": "ok",
+            "detail": f"http://127.0.0.1:{port}/ answers",
+            "remedy": "",
+        }
+        # The file has another address now, and the daemon has not been started again.
+        workplace.config.write_text(workplace.config.read_text().replace(f":{port}", ":1"))
+        status, found = checks(workplace)
+    assert (status, found["status page"]["verdict"]) == (1, "fault")
+    assert "does not answer: [Errno 111] Connection refused" in found["status page"]["detail"]

@@ -243,6 +243,14 @@ def daemon_check(facts: DaemonFacts, installed: str) -> DoctorCheck:
     return ok("daemon", detail)
 
 
+def page_check(url: str, problem: str | None) -> DoctorCheck:
+    """Judge the status page of a running daemon; ``problem`` says why it does not answer."""
+    if problem is None:
+        return ok("status page", f"{url} answers")
+    remedy = "see the log at web.not_listening; a changed [web] needs a restart"
+    return fault("status page", f"{url} does not answer: {problem}", remedy)
+
+
 def secret_check(facts: SecretFacts) -> DoctorCheck:
     """Judge whether a secret can be read, and by nobody else."""
     about = f"secret {facts.key}"

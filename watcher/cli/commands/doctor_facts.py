@@ -9,9 +9,12 @@ import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import replace
+from http.client import HTTPException
 from importlib.metadata import version
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
+from urllib.request import ProxyHandler, build_opener
 
 from watcher import __version__
 from watcher.core.health.problems import ProblemCode
@@ -21,6 +24,7 @@ from watcher.reports.doctor import (
     StoreFacts,
     daemon_check,
     disk_check,
+    page_check,
     problem_checks,
     secret_check,
     store_checks,
@@ -38,6 +42,13 @@ STORE_SECONDS: Final = 5.0
 """The longest wait for a store that another process has locked."""
 ABOUT_DAEMON: Final = frozenset({ProblemCode.NO_DAEMON, ProblemCode.DAEMON_SILENT})
 """Problems that say the same as the check of the daemon."""
+
+ABOUT_PAGE: Final = frozenset({ProblemCode.WEB_NOT_LISTENING})
+"""Problems that say the same as the check of the status page."""
+PAGE_SECONDS: Final = 3.0
+"""The longest wait for the status page, which this machine itself serves."""
+EVERY_ADDRESS: Final = MappingProxyType({"0.0.0.0": "127.0.0.1", "::": "::1"})  # noqa: S104 - to ask, not to listen
+"""An address that stands for all of this machine, and the one that is asked instead."""
 
 
 def local_checks(
@@ -61,6 +72,8 @@ def local_checks(
     yield _disk_check(path)
     if not any(problem.code in ABOUT_DAEMON for problem in problems or ()):
         yield daemon_check(daemon, __version__)
+    if daemon.pid is not None and not any(problem.code in ABOUT_PAGE for problem in problems or ()):
+        yield from _page_checks(config)
     yield from _secret_checks(config, resolve, user)
 
 
@@ -185,6 +198,22 @@ def daemon_facts(config: Config, environ: Mapping[str, str]) -> DaemonFacts:
     return DaemonFacts(
         running=True, pid=answer["pid"], version=answer["version"], uid=answer.get("uid"), gid=answer.get("gid")
     )
+
+
+def _page_checks(config: Config) -> Iterator[DoctorCheck]:
+    """Ask the status page of the daemon whether it answers."""
+    address = config.web.address
+    if address is None or address.port == 0:
+        return
+    host = EVERY_ADDRESS.get(address.host, address.host)
+    url = f"http://{f'[{host}]' if ':' in host else host}:{address.port}/"
+    problem = None
+    try:
+        # Without a proxy of the environment: it is on this machine.
+        build_opener(ProxyHandler({})).open(f"{url}healthz", timeout=PAGE_SECONDS).close()
+    except (OSError, HTTPException) as error:
+        problem = f"{getattr(error, 'reason', None) or error}"
+    yield page_check(url, problem)
 
 
 def _secret_checks(config: Config, resolve: Callable[[SecretRef], Secret], user: Owner | None) -> Iterator[DoctorCheck]:
