@@ -110,6 +110,13 @@ async def test_a_picture_is_the_one_of_the_command(path: Path, target: str) -> N
     assert answer.body.startswith(b"<svg")
 
 
+async def test_a_badge_names_the_gravest_problem_of_a_service(path: Path) -> None:
+    answer = await SignedSite(path, None).get("/badge/main/shop0000001.svg")
+    assert (answer.status, answer.headers["content-type"]) == (200, "image/svg+xml")
+    assert b"<title>=shop: pop failed</title>" in answer.body
+    assert (await SignedSite(path, None).get("/badge/main/none.svg")).status == 404
+
+
 async def test_without_the_token_a_browser_gets_the_form_and_a_program_a_refusal(path: Path) -> None:
     site = SignedSite(path)
     answer = await site.get("/deliveries?a=b")

@@ -31,6 +31,7 @@ from watcher.store.views import Views
 from watcher.web.api.answers import tagged
 from watcher.web.encoded_paths import service_in, training_in
 from watcher.web.html.acting import Actions, RefusedError, local_path
+from watcher.web.html.badge import badge
 from watcher.web.html.freshness import Kept
 from watcher.web.html.live import LiveStreams
 from watcher.web.html.overview_page import OverviewFilter, overview_values, silence_text
@@ -76,6 +77,7 @@ class PageRoutes:
             "/deliveries/drop": self._drop,
             "/login": self._login,
             "/live": self._live,
+            "/badge/{account}/{service}.svg": self._badge,
             "/plot/{account}/{service}.svg": self._service_plot,
             "/plot/{account}/{service}/{type}/{version}.svg": self._training_plot,
             "/static/{name}": self._static,
@@ -241,6 +243,14 @@ class PageRoutes:
             raise OperationRefusedError("no token is configured; set token in [web]")
         target = local_path(request.query_params.get("next", "/"))
         return self._site.page(request, "login.html", self._now(), problem="", next=target)
+
+    async def _badge(self, request: Request) -> Response:
+        service = service_in(request)
+        page = await self._overviews.get("overview", self._read_overview)
+        row = next((row for row in page.services if row.service == service), None)
+        if row is None:
+            raise OperationRefusedError(f"there is no service {service.service}")
+        return tagged(request, badge(row).encode(), "image/svg+xml")
 
     async def _service_plot(self, request: Request) -> Response:
         service, now = service_in(request), self._now()
