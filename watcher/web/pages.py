@@ -6,7 +6,7 @@ import hmac
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final, cast
 from urllib.parse import quote
 
 from starlette.applications import Starlette
@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from watcher.core.health.readiness import NotReadyReason
 from watcher.core.secret import Secret
@@ -68,6 +69,8 @@ class Pages:
     readiness: Callable[[], Awaitable[Readiness]]
     metrics: Callable[[], Awaitable[bytes]]
     metrics_type: str
+    trusted_proxies: Sequence[str] = ()
+    """Addresses of proxies that say which client asks, and whether by HTTPS."""
     is_signed_in: Callable[[Request], bool] = lambda _request: False
     """Whether a request has the cookie of a session."""
     routes: Sequence[BaseRoute] = ()
@@ -99,7 +102,11 @@ def build_app(pages: Pages) -> ASGIApp:
         *pages.routes,
     ]
     trusted = TrustedHostMiddleware(Starlette(routes=routes), pages.hosts, www_redirect=False)
-    return EncodedPaths(Guard(trusted, pages.token, pages.is_signed_in))
+    app: Any = EncodedPaths(Guard(trusted, pages.token, pages.is_signed_in))
+    if pages.trusted_proxies:
+        # Only where one is configured: any client could write these headers itself.
+        app = ProxyHeadersMiddleware(app, [*pages.trusted_proxies])
+    return cast(ASGIApp, app)
 
 
 class Guard:

@@ -188,6 +188,7 @@ class HealthEndpoints:
             # The pages are last: they answer every path that is left.
             routes=[*api_routes(sources), *PageRoutes(site).routes()],
             token=token,
+            trusted_proxies=settings.trusted_proxies,
             # Without a token, only local names are accepted: a web page may rebind its own name to this machine.
             hosts=EVERY_HOST if token is not None else (*LOOPBACK_HOSTS, settings.address.host),
         )

@@ -7,8 +7,12 @@ import json
 import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 
 import pytest
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
 from structlog.testing import capture_logs
 
 from watcher.core.health.readiness import NotReady, NotReadyReason
@@ -76,6 +80,18 @@ async def test_healthz_shows_that_the_process_responds_and_readyz_whether_it_is_
         status, _, body = await ask(web.port, get("/readyz"))
         reasons = [{"reason": "loop-late", "detail": "overdue: polling (60 s)"}]
         assert (status, json.loads(body)) == (503, {"ready": False, "reasons": reasons})
+
+
+@pytest.mark.parametrize(("proxies", "client"), [((), "127.0.0.1"), (("127.0.0.0/8",), "203.0.113.9")])
+async def test_only_a_trusted_proxy_says_which_client_asks(proxies: tuple[str, ...], client: str) -> None:
+    async def who(request: Request) -> Response:
+        assert request.client is not None
+        return PlainTextResponse(f"{request.client.host} {request.url.scheme}")
+
+    served = replace(pages(), trusted_proxies=proxies, routes=[Route("/who", who)])
+    async with listening(served) as web:
+        _, _, body = await ask(web.port, get("/who", "X-Forwarded-For: 203.0.113.9", "X-Forwarded-Proto: https"))
+    assert body.decode() == f"{client} {'https' if proxies else 'http'}"
 
 
 async def test_only_get_and_head_without_a_body_are_answered() -> None:

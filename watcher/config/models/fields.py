@@ -243,6 +243,11 @@ ReceiverName = Annotated[str, AfterValidator(_receiver)]
 # URLs and files
 
 
+def as_tuple(value: object) -> object:
+    """Return a list of the file as a tuple, which cannot change; any other value is judged later."""
+    return tuple(value) if isinstance(value, list) else value
+
+
 def checked_url(problem_of: Callable[[str], UrlProblem | None]) -> Callable[[str], str]:
     """Return a validator that rejects a URL in which ``problem_of`` finds a problem."""
 

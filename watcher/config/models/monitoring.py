@@ -3,6 +3,7 @@
 # No `from __future__ import annotations` here: pydantic reads these annotations when the program runs.
 
 from datetime import timedelta
+from ipaddress import ip_network
 from typing import Annotated, Final, NamedTuple
 from urllib.parse import urlsplit
 
@@ -10,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, ValidationInfo
 
 from watcher.config.faults import invalid, quoted
 from watcher.config.models.base import Settings
-from watcher.config.models.fields import HeartbeatInterval, checked_url
+from watcher.config.models.fields import HeartbeatInterval, as_tuple, checked_url
 from watcher.config.models.secret_fields import secret_from, secret_reference
 from watcher.config.models.urls import is_loopback, receiver_url_problem
 from watcher.config.secrets import SecretRef
@@ -67,8 +68,19 @@ def _token_where_others_reach(token: SecretRef | None, info: ValidationInfo) -> 
     return token
 
 
+def _networks(texts: tuple[str, ...]) -> tuple[str, ...]:
+    for text in texts:
+        try:
+            ip_network(text, strict=False)
+        except ValueError:
+            raise invalid(
+                f"{quoted(text)} is no address", 'write an address or a network, e.g. "10.0.0.7" or "10.0.0.0/24"'
+            ) from None
+    return texts
+
+
 class WebSettings(Settings):
-    """The table ``[web]``: health and metrics over HTTP."""
+    """The table ``[web]``: the pages, the API, health and metrics over HTTP."""
 
     listen: Annotated[str, AfterValidator(_listen)] = LISTEN
     """``host:port``, or empty for none."""
@@ -76,6 +88,8 @@ class WebSettings(Settings):
         Annotated[SecretRef, secret_from("WEB_TOKEN")] | None, AfterValidator(_token_where_others_reach)
     ] = None
     """The required value of ``Authorization: Bearer``."""
+    trusted_proxies: Annotated[tuple[str, ...], BeforeValidator(as_tuple), AfterValidator(_networks)] = ()
+    """Addresses of proxies whose ``X-Forwarded-For`` and ``X-Forwarded-Proto`` are believed."""
 
     @property
     def address(self) -> Address | None:

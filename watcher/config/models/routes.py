@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
 from watcher.config.faults import did_you_mean, invalid, quoted
 from watcher.config.models.base import Settings
-from watcher.config.models.fields import GroupWait, Label, ReceiverName, ValidationContext, frozen_mapping
+from watcher.config.models.fields import GroupWait, Label, ReceiverName, ValidationContext, as_tuple, frozen_mapping
 from watcher.config.renamed import RENAMED_KINDS
 from watcher.core.event import Kind
 from watcher.core.routing.matcher import ALL_KINDS, LABEL, Matcher, matches_pattern
@@ -69,12 +69,8 @@ def _markup_of(text: str) -> str:
     return '"<@U…>", "<!subteam^S…>", "<!here>" or "<!channel>", with the id that Slack shows'
 
 
-def _as_tuple(value: object) -> object:
-    return tuple(value) if isinstance(value, list) else value
-
-
 def _word_or_list(value: object) -> object:
-    return (value,) if isinstance(value, str) else _as_tuple(value)
+    return (value,) if isinstance(value, str) else as_tuple(value)
 
 
 def _not_empty(words: tuple[str, ...]) -> tuple[str, ...]:
@@ -110,7 +106,7 @@ Types = Annotated[
 ]
 Words = Annotated[tuple[Label, ...], BeforeValidator(_word_or_list), AfterValidator(_not_empty)]
 LabelWords = Annotated[Mapping[Label, Words], AfterValidator(frozen_mapping)]
-Receivers = Annotated[tuple[ReceiverName, ...], BeforeValidator(_as_tuple), AfterValidator(_distinct("receiver"))]
+Receivers = Annotated[tuple[ReceiverName, ...], BeforeValidator(as_tuple), AfterValidator(_distinct("receiver"))]
 Mentions = Annotated[
     tuple[Annotated[str, AfterValidator(_mention)], ...],
     BeforeValidator(_word_or_list),

@@ -163,7 +163,8 @@ def _not_finite(error: _Error) -> UnplacedFault:
 def _wrong_type(error: _Error) -> UnplacedFault:
     expected, remedy = EXPECTED[error.code]
     header = HEADERS.get(str(error.path[0]))
-    if header and len(error.path) < len(("account", "NAME", "key")) and (expected, remedy) in {_TABLE, _LIST}:
+    depth = {_TABLE: len(("account", "NAME")), _LIST: len(("watch",))}.get((expected, remedy), 0)
+    if header and len(error.path) <= depth:
         return UnplacedFault(error.path, f"is not written as {header}", f"begin it with the line {header}")
     given = TYPE_NAMES.get(type(error.input), "something else")
     return UnplacedFault(error.path, f"is {given} where {expected} is expected", remedy)

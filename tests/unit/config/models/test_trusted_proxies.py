@@ -1,0 +1,36 @@
+"""The key ``trusted_proxies`` of ``[web]``: addresses and networks, and words where it is neither."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from watcher import config
+from watcher.config import ConfigError
+
+START = '[account.a]\naccess_key = { env = "A" }\nsecret_key = { env = "B" }\n[receiver.r]\nkind = "log"\n[[watch]]\nservice = "s"\n[web]\n'
+
+
+def loaded(line: str) -> config.Config:
+    return config.load(Path("config.toml"), text=START + line)
+
+
+def test_addresses_and_networks_are_taken() -> None:
+    given = loaded('trusted_proxies = ["10.0.0.7", "10.1.0.3/16", "::1"]').web.trusted_proxies
+    assert given == ("10.0.0.7", "10.1.0.3/16", "::1")
+    assert loaded("").web.trusted_proxies == ()
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ('trusted_proxies = ["proxy.example"]', 'config.toml:9: web.trusted_proxies: "proxy.example" is no address'),
+        ('trusted_proxies = "10.0.0.7"', "config.toml:9: web.trusted_proxies: is text where a list is expected"),
+        ("trusted_proxies = [7]", "config.toml:9: web.trusted_proxies[0]"),
+    ],
+)
+def test_anything_else_is_refused_in_words(line: str, words: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        loaded(line)
+    assert words in str(refused.value)
