@@ -9,7 +9,16 @@ import pytest
 from watcher import config
 from watcher.config import ConfigError
 
-START = '[account.a]\naccess_key = { env = "A" }\nsecret_key = { env = "B" }\n[receiver.r]\nkind = "log"\n[[watch]]\nservice = "s"\n[web]\n'
+START = """
+[account.a]
+access_key = { env = "A" }
+secret_key = { env = "B" }
+[receiver.r]
+kind = "log"
+[[watch]]
+service = "s"
+[web]
+"""
 
 
 def loaded(line: str) -> config.Config:
@@ -25,9 +34,9 @@ def test_addresses_and_networks_are_taken() -> None:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ('trusted_proxies = ["proxy.example"]', 'config.toml:9: web.trusted_proxies: "proxy.example" is no address'),
-        ('trusted_proxies = "10.0.0.7"', "config.toml:9: web.trusted_proxies: is text where a list is expected"),
-        ("trusted_proxies = [7]", "config.toml:9: web.trusted_proxies[0]"),
+        ('trusted_proxies = ["proxy.example"]', 'config.toml:10: web.trusted_proxies: "proxy.example" is no address'),
+        ('trusted_proxies = "10.0.0.7"', "config.toml:10: web.trusted_proxies: is text where a list is expected"),
+        ("trusted_proxies = [7]", "config.toml:10: web.trusted_proxies[0]"),
     ],
 )
 def test_anything_else_is_refused_in_words(line: str, words: str) -> None:
