@@ -16,7 +16,7 @@ from watcher.core.delivery.receiver_change import (
 )
 from watcher.core.delivery.receiver_health import DeadLetter
 from watcher.core.event import Event, named_event
-from watcher.pipeline.ports import Deliveries, OrphanDeliveries
+from watcher.pipeline.delivery_ports import Deliveries, OrphanDeliveries
 from watcher.pipeline.repeated import until_current
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import datetime
 
 from watcher.core.delivery.waiting import expired, orphan_expired
-from watcher.pipeline.ports import Deliveries, OrphanDeliveries
+from watcher.pipeline.delivery_ports import Deliveries, OrphanDeliveries
 
 
 async def expire(store: Deliveries, receiver: str, before: datetime, now: datetime) -> list[str]:

@@ -14,8 +14,9 @@ from watcher.core.messages.reasons import reason_text
 from watcher.core.messages.receiver import removed_advice
 from watcher.pipeline.clock_trust import ClockTrust
 from watcher.pipeline.dead_letters import announce_dead_letters, note_removed
+from watcher.pipeline.delivery_ports import OrphanDeliveries
 from watcher.pipeline.expiry import expire_orphans
-from watcher.pipeline.ports import Clock, DailyBackup, OrphanDeliveries, Retention
+from watcher.pipeline.ports import Clock, DailyBackup, Retention
 from watcher.pipeline.wakeup import Wake
 
 log = structlog.get_logger()

@@ -16,7 +16,8 @@ from watcher.core.routing.fallback import fallback_decisions, redirected
 from watcher.core.routing.planning import OutboxState, RoutedEvent, RoutingPlan, plan_deliveries
 from watcher.core.routing.reason import reason_text
 from watcher.core.routing.routes import Routes, RoutingDecision, route_event
-from watcher.pipeline.ports import Clock, Outbox
+from watcher.pipeline.delivery_ports import Outbox
+from watcher.pipeline.ports import Clock
 from watcher.pipeline.repeated import until_current
 from watcher.pipeline.wakeup import Wake
 

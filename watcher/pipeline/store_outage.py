@@ -26,8 +26,9 @@ from watcher.core.observer import UNOBSERVED, Observer
 from watcher.core.routing.planning import RoutingPlan, plan_deliveries
 from watcher.core.routing.reason import RoutingCode, RoutingReason
 from watcher.core.routing.routes import Routes, RoutingDecision, route_event
+from watcher.pipeline.delivery_ports import Outbox
 from watcher.pipeline.polling.cache import PollCache
-from watcher.pipeline.ports import Clock, Outbox, Polling, WriteHealth
+from watcher.pipeline.ports import Clock, Polling, WriteHealth
 from watcher.pipeline.repeated import until_current
 
 log = structlog.get_logger()

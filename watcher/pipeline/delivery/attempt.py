@@ -40,7 +40,8 @@ from watcher.pipeline.delivery.lookup import LookupRunner
 from watcher.pipeline.delivery.pace import ChannelPace
 from watcher.pipeline.delivery.receiver_monitor import ReceiverMonitor
 from watcher.pipeline.delivery.refusals import RefusalCounts
-from watcher.pipeline.ports import Clock, Deliveries
+from watcher.pipeline.delivery_ports import Deliveries
+from watcher.pipeline.ports import Clock
 from watcher.pipeline.repeated import until_current
 
 log = structlog.get_logger()

@@ -19,7 +19,7 @@ from watcher.core.delivery.receiver_change import (
 from watcher.core.delivery.receiver_health import is_news
 from watcher.core.delivery.receiver_state import ReceiverState
 from watcher.core.routing.planning import OutdatedDecisionError
-from watcher.pipeline.ports import Deliveries
+from watcher.pipeline.delivery_ports import Deliveries
 
 
 @dataclass(slots=True, eq=False)

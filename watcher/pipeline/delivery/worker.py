@@ -21,8 +21,9 @@ from watcher.pipeline.delivery.attempt import LEASE, AttemptRunner, DeliveryPart
 from watcher.pipeline.delivery.pace import ChannelPace
 from watcher.pipeline.delivery.pool import AttemptPool
 from watcher.pipeline.delivery.receiver_monitor import ReceiverMonitor
+from watcher.pipeline.delivery_ports import Deliveries
 from watcher.pipeline.expiry import expire
-from watcher.pipeline.ports import Clock, Deliveries
+from watcher.pipeline.ports import Clock
 from watcher.pipeline.repeated import until_current
 from watcher.pipeline.wakeup import Wake
 
