@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
+import h11
 import structlog
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -16,8 +18,12 @@ from watcher.asgi import listen, prepare, stop
 log = structlog.get_logger()
 
 RETRY_SECONDS: Final = 60.0
-FIRST_REQUEST_SECONDS: Final = 10.0
-"""A connection without a complete request is closed after this time."""
+REQUEST_SECONDS: Final = 10.0
+"""A client that has not sent its whole request after this time is disconnected, also one that sends without end."""
+READ_SECONDS: Final = 30.0
+"""A client that has not read its answer, or its part of a stream, after this time is disconnected."""
+SEND_BUFFER_BYTES: Final = 65_536
+"""What the system keeps for a slow reader (Linux doubles it); by itself, it would keep several megabytes."""
 KEEP_ALIVE_SECONDS: Final = 30
 CONNECTIONS_MAX: Final = 64
 HEADER_BYTES_MAX: Final = 16_384
@@ -85,16 +91,63 @@ class Listener:
 
 
 class _LimitedProtocol(H11Protocol):
-    """Limits the number of connections, and the wait for the first request of each."""
+    """Limits the number of connections, and the time that a client takes to send a request and to read an answer."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         if len(self.connections) >= CONNECTIONS_MAX:
             transport.abort()
         super().connection_made(transport)
-        self.loop.call_later(FIRST_REQUEST_SECONDS, self._close_without_request)
+        self._request_deadline = _Deadline(self.loop, REQUEST_SECONDS, transport.abort)
+        self._answer_deadline = _Deadline(self.loop, READ_SECONDS, transport.abort)
+        # Every byte that the system's buffer does not take then counts as one that the client is slow to read.
+        transport.set_write_buffer_limits(high=0)
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+        self._request_deadline.start()
 
-    def _close_without_request(self) -> None:
-        # After the first request, uvicorn's own limit for idle connections applies.
-        cycle: object = self.cycle
-        if cycle is None:
-            self.transport.abort()
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        # From its first byte to its last: uvicorn limits only the time between two requests.
+        if self.conn.their_state in {h11.IDLE, h11.SEND_BODY}:
+            self._request_deadline.start()
+        else:
+            self._request_deadline.stop()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.conn.trailing_data[0]:
+            # The beginning of the next request came with this one.
+            self._request_deadline.start()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._answer_deadline.start()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._answer_deadline.stop()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._request_deadline.stop()
+        self._answer_deadline.stop()
+
+
+class _Deadline:
+    """Acts once, unless it is stopped before."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, seconds: float, act: Callable[[], None]) -> None:
+        self._loop = loop
+        self._seconds = seconds
+        self._act = act
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        """Start it, unless it runs already."""
+        if self._timer is None:
+            self._timer = self._loop.call_later(self._seconds, self._act)
+
+    def stop(self) -> None:
+        """Stop it; it may start again."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

@@ -126,7 +126,8 @@ class Guard:
         await (refusal or self._app)(scope, receive, _with_security_headers(send))
 
     def _refusal(self, request: Request) -> Response | None:
-        path = request.url.path
+        # The path that the routes match, and not the one of ``request.url``, which is made with the client's Host.
+        path: str = request.scope["path"]
         is_form = request.method == "POST" and path in FORM_PATHS
         if request.method not in {"GET", "HEAD"} and not is_form:
             return _refused(path, HTTPStatus.METHOD_NOT_ALLOWED, {"Allow": "GET, HEAD"})
@@ -152,7 +153,8 @@ class Guard:
 
 def to_login(request: Request) -> Response:
     """Send a browser without a session to the form, and back to its page after it."""
-    target = f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
+    path, query = request.scope["path"], request.url.query
+    target = f"{path}?{query}" if query else path
     return RedirectResponse(f"/login?next={quote(target, safe='')}", HTTPStatus.SEE_OTHER)
 
 

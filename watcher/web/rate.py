@@ -44,3 +44,9 @@ class RequestRate:
             return (1 - bucket.tokens) / self._per_second
         bucket.tokens -= 1
         return 0.0
+
+    def give_back(self, client: str) -> None:
+        """Let the latest request of a client not count."""
+        bucket = self._buckets.get(client)
+        if bucket is not None:
+            bucket.tokens = min(bucket.tokens + 1, self._burst)

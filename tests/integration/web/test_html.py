@@ -131,6 +131,20 @@ async def test_a_wrong_token_is_refused_and_soon_only_slowly(path: Path) -> None
     assert found == [403] * 5 + [429] * 2
 
 
+async def test_many_people_may_sign_in_from_the_address_of_one_proxy(path: Path) -> None:
+    site = SignedSite(path)
+    for _ in range(8):
+        await site.sign_in()
+        site.cookie = ""
+
+
+@pytest.mark.parametrize(("target", "status"), [("/login?next=//[", 200), ("/live?page=/service/main/none", 404)])
+async def test_an_address_of_no_page_is_no_fault_of_ours(path: Path, target: str, status: int) -> None:
+    site = SignedSite(path)
+    await site.sign_in()
+    assert (await site.get(target)).status == status
+
+
 async def test_a_silence_is_added_and_ended_with_its_author(path: Path) -> None:
     site = SignedSite(path)
     csrf = await site.sign_in()
@@ -160,6 +174,8 @@ REFUSED: list[tuple[str, str, dict[str, str], int]] = [
     ("/silences", "csrf=x&match=kind%3D*&length=1h&reason=r&author=a", {}, 403),
     ("/silences/end", "id=sil_1", {}, 403),
     ("/silences/end", "csrf={csrf}&id=sil_1", {"Origin": "http://evil.example"}, 403),
+    ("/silences/end", "csrf={csrf}&id=sil_1", {"Origin": "null"}, 403),
+    ("/silences/end", "csrf={csrf}&id=sil_1", {"Origin": "http://["}, 403),
     ("/silences/end", "csrf={csrf}&id=sil_1", {"Sec-Fetch-Site": "cross-site"}, 403),
     ("/silences/end", "csrf={csrf}&id=gone", {}, 409),
     ("/silences", "csrf={csrf}&match=kind%3D*&length=1h&reason=&author=a", {}, 400),

@@ -158,7 +158,7 @@ async def test_a_port_in_use_is_a_warning_and_is_tried_again() -> None:
 
 
 async def test_connections_without_a_request_are_closed_and_free_their_places(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listener, "FIRST_REQUEST_SECONDS", 0.2)
+    monkeypatch.setattr(listener, "REQUEST_SECONDS", 0.2)
     async with listening(pages()) as web:
         silent = [await asyncio.open_connection("127.0.0.1", web.port) for _ in range(listener.CONNECTIONS_MAX + 5)]
         silent[0][1].write(b"GET /metrics HTT")
@@ -169,6 +169,55 @@ async def test_connections_without_a_request_are_closed_and_free_their_places(mo
         for _, writer in silent:
             writer.close()
         assert (await ask(web.port, get("/healthz")))[0] == 200
+
+
+FIRST = get("/healthz").replace("Connection: close\r\n", "")
+FORM = "POST /login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [FIRST + "GET /healthz HTT", FORM, FORM + "1\r\na\r\n", FIRST + FORM.replace("chunked\r\n", "chunked\r\nX: ")],
+    ids=["half of a second head", "no body", "half of a body", "half of a second body"],
+)
+async def test_a_request_that_does_not_end_is_cut_off(monkeypatch: pytest.MonkeyPatch, sent: str) -> None:
+    monkeypatch.setattr(listener, "REQUEST_SECONDS", 0.2)
+    async with listening(pages()) as web, asyncio.timeout(20):
+        reader, writer = await asyncio.open_connection("127.0.0.1", web.port)
+        writer.write(sent.encode())
+        with suppress(ConnectionError):
+            await reader.read()
+        writer.close()
+
+
+async def test_a_body_without_end_is_cut_off_while_it_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listener, "REQUEST_SECONDS", 0.2)
+    async with listening(pages()) as web, asyncio.timeout(20):
+        _, writer = await asyncio.open_connection("127.0.0.1", web.port)
+        writer.write(FORM.encode())
+        with suppress(ConnectionError):
+            while not writer.is_closing():
+                writer.write(b"1\r\na\r\n")
+                await writer.drain()
+                await asyncio.sleep(0)
+        writer.close()
+
+
+async def test_a_client_that_does_not_read_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listener, "READ_SECONDS", 0.2)
+
+    async def long() -> bytes:
+        return b"x" * 8_000_000
+
+    served = replace(pages(), metrics=long)
+    async with listening(served) as web, asyncio.timeout(20):
+        # Nobody reads, and asyncio's own reader stops at its limit, so the server finds no room for the rest.
+        _, writer = await asyncio.open_connection("127.0.0.1", web.port, limit=1024)
+        writer.write(get("/metrics").encode())
+        while not writer.is_closing():
+            # A write shows that the other side is gone.
+            writer.write(b"x")
+            await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize(

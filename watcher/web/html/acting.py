@@ -6,7 +6,7 @@ import hmac
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Final
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 import structlog
 from starlette.requests import Request
@@ -57,6 +57,8 @@ class Actions:
             status = HTTPStatus.TOO_MANY_REQUESTS if wait else HTTPStatus.FORBIDDEN
             problem = site.renderer.texts("wrong-token")
             return site.page(request, "login.html", now, status, problem=problem, next=target)
+        # Only wrong tokens count: many people may sign in from the address of one proxy.
+        self._logins.give_back(client)
         answer = RedirectResponse(target, HTTPStatus.SEE_OTHER)
         site.sessions.start(answer, request, form.get("name", ""), now)
         log.info("web.signed_in", client=client)
@@ -166,12 +168,14 @@ def require_same_origin(request: Request) -> None:
     site = request.headers.get("Sec-Fetch-Site", "same-origin")
     origin = request.headers.get("Origin")
     host = request.headers.get("Host", "")
-    if site not in {"same-origin", "none"} or (origin is not None and urlsplit(origin).netloc != host):
+    if site not in {"same-origin", "none"} or (
+        origin is not None and origin not in {f"http://{host}", f"https://{host}"}
+    ):
         raise RefusedError(HTTPStatus.FORBIDDEN, "another site has sent this form")
 
 
 def local_path(text: str) -> str:
     """Return a path of this site; any other text becomes the overview."""
-    parts = urlsplit(text)
-    is_local = text.startswith("/") and not text.startswith(("//", "/\\")) and not parts.netloc and text.isprintable()
+    # A browser ignores a line break or a tab, which may stand between two slashes.
+    is_local = text.startswith("/") and not text.startswith(("//", "/\\")) and text.isprintable()
     return text if is_local else "/"

@@ -11,6 +11,10 @@ from typing import Final
 
 from starlette.responses import Response, StreamingResponse
 
+from watcher.operations.errors import OperationRefusedError
+from watcher.store.errors import StoreError
+from watcher.web.store_reader import ReadsBusyError
+
 EVERY_SECONDS: Final = 5.0
 """Ages on a page are at most so old."""
 STREAMS_MAX: Final = 24
@@ -27,22 +31,32 @@ class LiveStreams:
         self._every_seconds = every_seconds
         self._open = 0
 
-    def response(self, render: Callable[[], Awaitable[str]]) -> Response:
-        """Return a stream of the parts of a page that change; 503 where too many are open."""
+    async def response(self, render: Callable[[], Awaitable[str]]) -> Response:
+        """Return a stream of the parts of a page that change; 503 where too many are open.
+
+        Args:
+            render: returns the page; what it raises here becomes the answer, while the status is not sent yet.
+        """
+        first = await render()
         if self._open >= STREAMS_MAX:
             return Response(status_code=HTTPStatus.SERVICE_UNAVAILABLE, headers={"Retry-After": "30"})
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return StreamingResponse(self._events(render), media_type="text/event-stream", headers=headers)
+        return StreamingResponse(self._events(first, render), media_type="text/event-stream", headers=headers)
 
-    async def _events(self, render: Callable[[], Awaitable[str]]) -> AsyncIterator[str]:
+    async def _events(self, first: str, render: Callable[[], Awaitable[str]]) -> AsyncIterator[str]:
         self._open += 1
         try:
             async with asyncio.timeout(LONGEST_SECONDS):
-                known = hashes_of(parts_of(await render()))
+                known = hashes_of(parts_of(first))
                 yield "retry: 5000\n\n"
                 while True:
                     await asyncio.sleep(self._every_seconds)
-                    parts = parts_of(await render())
+                    try:
+                        parts = parts_of(await render())
+                    except (StoreError, ReadsBusyError):
+                        # The next one may show it again; meanwhile the page says how old it is.
+                        yield ": \n\n"
+                        continue
                     found = hashes_of(parts)
                     if found.keys() != known.keys():
                         yield event("whole", "")
@@ -52,6 +66,9 @@ class LiveStreams:
                     known = found
                     # A comment keeps proxies from closing a stream that has nothing to say.
                     yield ": \n\n"
+        except OperationRefusedError:
+            # There is no such page any more, and the reload says so.
+            yield event("whole", "")
         except TimeoutError:
             return
         finally:

@@ -126,7 +126,7 @@ class PageRoutes:
     async def _live(self, request: Request) -> Response:
         parts = urlsplit(local_path(request.query_params.get("page", "/")))
         session = self._site.session(request)
-        return self._streams.response(partial(self._kept, parts.path, QueryParams(parts.query), session))
+        return await self._streams.response(partial(self._kept, parts.path, QueryParams(parts.query), session))
 
     async def _kept(self, path: str, query: QueryParams, session: Session) -> str:
         """Return a page that is at most a second old: rendering one costs as much as reading for it."""

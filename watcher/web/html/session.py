@@ -59,7 +59,9 @@ class Sessions:
             return Session(can_sign_in=False)
         text = request.cookies.get(COOKIE, "")
         payload, _, signature = text.rpartition(".")
-        if not payload or not hmac.compare_digest(signature, self._sign("session", payload)):
+        # Compared as bytes: the function refuses a text with a character that is not ASCII.
+        expected = self._sign("session", payload).encode()
+        if not payload or not hmac.compare_digest(signature.encode(), expected):
             return Session(can_sign_in=True)
         expires, _nonce, name = payload.split("~", 2)
         if not expires.isdigit() or int(expires) < now.timestamp():

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from contextlib import suppress
 
+import pytest
+
+from watcher.operations.errors import OperationRefusedError
+from watcher.store.errors import StoreError
 from watcher.web.html import live
 from watcher.web.html.live import LiveStreams, event, parts_of
+from watcher.web.store_reader import ReadsBusyError
 
 PAGE = (
     '<main><p id="live-status"></p><section class="a" id="live-a"><section>x</section>{}</section>'
@@ -14,14 +19,17 @@ PAGE = (
 )
 
 
-async def read(pages: list[str], streams: LiveStreams) -> list[str]:
-    following: Iterator[str] = iter(pages)
+async def read(pages: Sequence[str | Exception], streams: LiveStreams) -> list[str]:
+    following = iter(pages)
 
     async def render() -> str:
-        return next(following)
+        page = next(following)
+        if isinstance(page, Exception):
+            raise page
+        return page
 
     found: list[str] = []
-    response = streams.response(render)
+    response = await streams.response(render)
     # No page is left, which ends the stream.
     with suppress(RuntimeError):
         async for part in response.body_iterator:  # type: ignore[attr-defined]  # a streaming response
@@ -54,8 +62,21 @@ async def test_one_stream_too_many_is_refused() -> None:
     async def render() -> str:
         return PAGE
 
-    assert streams.response(render).status_code == 503
+    assert (await streams.response(render)).status_code == 503
 
 
 def test_an_event_of_several_lines_stays_one_event() -> None:
     assert event("part", "a\nb") == "event: part\ndata: a\ndata: b\n\n"
+
+
+@pytest.mark.parametrize("error", [StoreError("away"), ReadsBusyError()])
+async def test_a_stream_outlives_a_store_that_cannot_be_read_for_a_time(error: Exception) -> None:
+    sent = await read([PAGE.format("1"), error, PAGE.format("2")], LiveStreams(every_seconds=0))
+    assert [part[:11] for part in sent] == ["retry: 5000", ": \n\n", "event: part", ": \n\n"]
+
+
+async def test_a_page_that_is_gone_is_loaded_again_and_one_that_was_never_there_is_no_stream() -> None:
+    sent = await read([PAGE.format("1"), OperationRefusedError("gone")], LiveStreams(every_seconds=0))
+    assert sent[-1] == event("whole", "")
+    with pytest.raises(OperationRefusedError):
+        await read([OperationRefusedError("none")], LiveStreams())

@@ -43,6 +43,13 @@ def test_a_changed_cookie_is_none(place: int) -> None:
     assert not sessions.of(request(changed), NOW).signed_in
 
 
+@pytest.mark.parametrize(
+    "cookie", ["aitems_session=a.é", 'aitems_session="a.\\351"', "aitems_session=.", "aitems_session"]
+)
+def test_a_cookie_of_any_text_is_none(cookie: str) -> None:
+    assert not Sessions(lambda: Secret("sesame")).of(request(cookie), NOW).signed_in
+
+
 def test_another_token_ends_every_session_and_no_token_has_none() -> None:
     cookie = cookie_of(Sessions(lambda: Secret("sesame")))
     assert not Sessions(lambda: Secret("other")).of(request(cookie), NOW).signed_in
@@ -57,7 +64,9 @@ def test_the_cookie_is_hidden_from_scripts_and_from_other_sites() -> None:
     assert all(flag in flags for flag in ("httponly", "samesite=strict", "path=/"))
 
 
-@pytest.mark.parametrize("text", ["//evil.example", "/\\evil.example", "https://evil.example/", "evil", "/a\nb", ""])
+@pytest.mark.parametrize(
+    "text", ["//evil.example", "/\\evil.example", "https://evil.example/", "evil", "/a\nb", "", "//[", "\t//["]
+)
 def test_signing_in_leads_to_no_other_site(text: str) -> None:
     assert local_path(text) == "/"
 
