@@ -133,6 +133,7 @@ def plan_of(config: Config, polls: Sequence[Poll]) -> PollPlan:
         warnings=[
             *_single_receiver_warning(config),
             *_updates_warnings(accounts),
+            *_pattern_warnings(accounts, polls),
             *_receiver_warnings(receivers, routes),
             *route_warnings(config),
         ],
@@ -181,7 +182,11 @@ def _account_plan(name: str, settings: AccountSettings, polls: Iterable[Poll]) -
 def _update_calls(poll: Poll) -> float:
     if not poll.asks_updates:
         return 0.0
-    every = update_interval(poll.cadence.interval, poll.cadence.idle_interval)
+    return _most_updates(poll.cadence)
+
+
+def _most_updates(cadence: Cadence) -> float:
+    every = update_interval(cadence.interval, cadence.idle_interval)
     return most_update_calls(every, len(TRAIN_TYPES), MINUTE)
 
 
@@ -296,6 +301,28 @@ def _updates_warnings(accounts: Iterable[AccountPlan]) -> Iterator[str]:
                 f"{_rounded(needed):g} requests per minute in all, and {plan.allowed_per_minute:g} are allowed; polls "
                 "come later then; raise requests_per_second, or set updates = false"
             )
+
+
+def _pattern_warnings(accounts: Iterable[AccountPlan], polls: Iterable[Poll]) -> Iterator[str]:
+    """Yield what the services of a pattern need besides: only AiTEMS knows how many there are."""
+    found = {poll.service.account: poll for poll in polls if poll.discovers}
+    for plan in accounts:
+        if (poll := found.get(plan.account)) is None:
+            continue
+        each = MINUTE / poll.cadence.interval
+        updates = _most_updates(poll.cadence) if _a_pattern_asks_updates(poll) else 0.0
+        enough_for = max(0, math.floor((plan.allowed_per_minute - plan.busy_per_minute) / (each + updates)))
+        for_updates = f", and up to {_rounded(updates):g} for updates" if updates else ""
+        yield (
+            f"account {plan.account}: each service of a pattern adds up to {_rounded(each):g} requests per minute"
+            f"{for_updates}; {plan.allowed_per_minute:g} are enough for {enough_for} services; with more, polls come "
+            "later"
+        )
+
+
+def _a_pattern_asks_updates(poll: Poll) -> bool:
+    asked = [pattern.attributes.updates is not False for pattern in poll.patterns]
+    return any(asked) if asked else poll.attributes.updates is not False
 
 
 def _receiver_warnings(receivers: Sequence[ReceiverPlan], routes: Iterable[RoutePlan]) -> Iterator[str]:

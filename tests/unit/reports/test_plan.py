@@ -89,6 +89,19 @@ def test_the_calls_about_interval_services_are_counted_and_warned_about_where_th
     assert plan(ACCOUNT, TRAINING.replace("5s", "10s"), SLACK).accounts[0].updates_per_minute == 0
 
 
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ("", "adds up to 6 requests per minute, and up to 0.7 for updates; 60 are enough for 8 services"),
+        ("updates = false\n", "adds up to 6 requests per minute; 60 are enough for 9 services"),
+    ],
+)
+def test_a_pattern_says_what_each_of_its_services_needs(more: str, expected: str) -> None:
+    pattern = '[[watch]]\nservice = "6wx*"\ninterval = "10s"\n' + more
+    assert [line for line in plan(ACCOUNT.replace("0.1", "1"), pattern, SLACK).warnings if expected in line]
+    assert not any("of a pattern" in line for line in plan(ACCOUNT, SERVICE, SLACK).warnings)
+
+
 def test_a_plan_above_the_budget_is_refused_with_sufficient_settings() -> None:
     (refusal,) = plan(ACCOUNT, SERVICE, TRAINING, SLACK).refusals
     assert refusal == (
