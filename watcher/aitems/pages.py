@@ -79,6 +79,8 @@ class PageCollector(Generic[Item]):
         self._unreadable: list[UnreadableRecord] = []
         self._faulty_pages: set[bytes] = set()
         """Digests of the pages with unreadable records."""
+        self._faults: set[tuple[object, ...]] = set()
+        """What is known of the unreadable records."""
         self._offset = 0
         self._limit = 0
 
@@ -110,7 +112,7 @@ class PageCollector(Generic[Item]):
         # A later page is newer: a training may change its status while the pages are requested.
         self._items |= items
         self._note(page, answer)
-        has_new = len(self._items) > known or self._has_new_faults(page)
+        has_new = self._has_new_faults(page) or len(self._items) > known
         if self._short and not has_new:
             self._confirm_end()
             return self._fault()
@@ -154,11 +156,15 @@ class PageCollector(Generic[Item]):
         self._confirm_end()
 
     def _has_new_faults(self, page: ListPage[Item]) -> bool:
-        # An unreadable record may have no identity, so the same bytes tell that a page is the same.
+        # An unreadable record may have no identity, so the same bytes tell that a page is the same. Its ``offset``
+        # makes other bytes of the same records: a page that is not full ends a list where it has no other ones.
         if not page.unreadable:
             return False
-        is_new = page.digest not in self._faulty_pages
+        faults = {(record.reason, record.identity, repr(record.sample)) for record in page.unreadable}
+        is_full = page.limit is not None and len(page.items) + len(page.unreadable) >= page.limit
+        is_new = page.digest not in self._faulty_pages and (is_full or not faults <= self._faults)
         self._faulty_pages.add(page.digest)
+        self._faults |= faults
         return is_new
 
     def _note(self, page: ListPage[Item], answer: Answered) -> None:

@@ -134,6 +134,28 @@ async def test_a_repeated_list_reports_its_unreadable_record_once(make_api: Make
     assert (len(outcome.observations), len(outcome.unreadable)) == (2, 1)
 
 
+@pytest.mark.parametrize("bad", [None, "v9", {}, item(3) | {"status": None}], ids=repr)
+async def test_an_unreadable_record_on_each_page_does_not_make_a_list_endless(make_api: MakeApi, bad: Any) -> None:
+    def answer(offset: int, limit: int) -> tuple[str, object]:
+        pages_asked.append(offset)
+        records = [item(number) for number in range(offset, 3)]
+        return "200 OK", page([*records, bad], offset, limit)
+
+    pages_asked: list[int] = []
+    outcome = result(await listed(make_api, answer, 10))
+    assert (len(outcome.observations), len(outcome.unreadable)) == (3, 1)
+    assert pages_asked == [0, 4]
+
+
+async def test_full_pages_of_equal_unreadable_records_do_not_end_a_list(make_api: MakeApi) -> None:
+    def answer(offset: int, limit: int) -> tuple[str, object]:
+        records: list[Any] = [None] * 4 + [item(number) for number in range(3)]
+        return "200 OK", page(records[offset : offset + limit], offset, limit)
+
+    outcome = result(await listed(make_api, answer, 2))
+    assert (len(outcome.observations), len(outcome.unreadable)) == (3, 4)
+
+
 async def test_a_page_that_repeats_a_part_of_the_list_proves_no_absence(make_api: MakeApi) -> None:
     outcome = result(await listed(make_api, lambda offset, limit: of(20)(min(offset, 5), limit), 5))
     assert len(outcome.observations) == 10
