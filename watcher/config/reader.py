@@ -51,16 +51,25 @@ def read(path: Path) -> str:
     Raises:
         ConfigError: it cannot be read, or is no text.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        fault = _whole_file(path, f"cannot be read: {error.strerror}", "give the path of a readable file")
-        raise ConfigError([fault]) from None
+    content = read_bytes(path)
     try:
         return content.decode()
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
     fault = _whole_file(path, "is not UTF-8", "save it as UTF-8", line)
+    raise ConfigError([fault])
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return the content of a file.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        fault = _whole_file(path, f"cannot be read: {error.strerror}", "give the path of a readable file")
     raise ConfigError([fault])
 
 

@@ -15,7 +15,7 @@ from typing import Final
 from watcher.config.document import Document
 from watcher.config.faults import ConfigError, ConfigFault, KeyPath
 from watcher.config.models.settings import Config
-from watcher.config.reader import checked, config_of, load, normalised, read
+from watcher.config.reader import checked, config_of, load, normalised, read_bytes
 from watcher.config.validation.line_numbers import Lines
 from watcher.config.validation.syntax import line_of
 
@@ -24,6 +24,8 @@ STATE: Final = re.compile(r"""^[ \t]*(?:\[[ \t]*)?["']?state\b""", re.MULTILINE)
 """The header of the table that names the store, or a key with its name."""
 LABELS: Final = re.compile(r"""[ \t]*\[.*\blabels["' \t]*\]""")
 """The header of a table whose keys may have any name."""
+UNDECODED: Final = "\ufffd"
+"""Stands for bytes that are not UTF-8."""
 ROUNDS: Final = 20
 """Each round takes out what the one before found; a route without its receiver is found in the next."""
 
@@ -41,11 +43,11 @@ def load_usable(path: Path) -> tuple[Config, ConfigError | None]:
 
 
 def _usable(path: Path, error: ConfigError) -> Config:
-    try:
-        text = normalised(read(path))
-    except ConfigError:
-        text = ""
+    text = _text(path)
     tables = dict(_parsed(text))
+    if UNDECODED in str(tables.get("state")) or (UNDECODED in text and "\0" in text):
+        # The second is text in UTF-16: its tables are not found.
+        raise _store_unknown(path, error)
     if "state" not in tables and any(STATE.search(piece) for piece in _pieces(text) if not LABELS.match(piece)):
         raise _store_unknown(path, error)
     for _ in range(ROUNDS):
@@ -58,6 +60,14 @@ def _usable(path: Path, error: ConfigError) -> Config:
         tables = _without(tables, faults)
     found = checked({"state": tables.get("state", {})}, _folder(path), Lines(text), ())
     return config_of(path, found if isinstance(found, Document) else Document())
+
+
+def _text(path: Path) -> str:
+    """Return the text of a file; what is not UTF-8 may be a comment only."""
+    try:
+        return normalised(read_bytes(path).decode(errors="replace"))
+    except ConfigError:
+        return ""
 
 
 def _store_unknown(path: Path, error: ConfigError) -> ConfigError:

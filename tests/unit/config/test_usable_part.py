@@ -127,6 +127,28 @@ def test_a_file_that_cannot_be_read_names_the_default_store(tmp_path: Path) -> N
     assert config.store_path({"STATE_DIRECTORY": "/var/lib/x"}) == Path("/var/lib/x/watcher.db")
 
 
+@pytest.mark.parametrize("encoding", ["latin-1", "cp949"])
+def test_text_that_is_not_utf_8_hides_neither_the_store_nor_the_watches(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "config.toml"
+    path.write_bytes((GOOD + ("# caf\xe9\n" if encoding == "latin-1" else "# 추천\n")).encode(encoding))
+    config, error = load_usable(path)
+    assert "is not UTF-8" in str(error)
+    assert config.store_path({}) == tmp_path / "here.db"
+    assert "second" in {watch.service for watch in config.watches}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [GOOD.encode("utf-16"), GOOD.replace("here.db", "h\xe9re.db").encode("latin-1")],
+    ids=["UTF-16", "in the store's path"],
+)
+def test_text_that_is_not_utf_8_leads_to_no_other_store(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "config.toml"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError, match="the store of the running daemon is not known"):
+        load_usable(path)
+
+
 STATE = '[state]\nurl = "sqlite:///here.db"'
 WITHOUT_STORE = {
     "a number": GOOD.replace(STATE, "[state]\nurl = 3"),
