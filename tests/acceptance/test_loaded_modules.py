@@ -82,3 +82,10 @@ def test_a_daemon_loads_only_the_parts_of_its_configuration(workplace: Workplace
     packages = loaded(status.stderr)
     assert packages >= STORE | CONFIGURATION
     assert packages & (READING | TEXTS | {POSTGRESQL}) == set()
+
+
+def test_a_daemon_loads_its_pages_when_somebody_asks_for_one(workplace: Workplace) -> None:
+    workplace.write('[web]\nlisten = "127.0.0.1:0"\n', web=True)
+    packages = loaded_by_daemon(workplace)
+    assert packages >= WEB
+    assert packages & {"jinja2", "watcher.reading", "watcher.web.html.routes", "watcher.web.api.routes"} == set()

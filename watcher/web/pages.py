@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -73,8 +74,8 @@ class Pages:
     """Addresses of proxies that say which client asks, and whether by HTTPS."""
     is_signed_in: Callable[[Request], bool] = lambda _request: False
     """Whether a request has the cookie of a session."""
-    routes: Sequence[BaseRoute] = ()
-    """Further routes, such as those of the API."""
+    others: Callable[[], Sequence[BaseRoute]] = tuple
+    """Makes the routes of the status page and the API at the first request for one of them."""
     token: Callable[[], Secret] | None = None
     """Read at each request, so that a rotated file takes effect; ``None`` requires no token."""
     hosts: Sequence[str] = ("*",)
@@ -99,14 +100,37 @@ def build_app(pages: Pages) -> ASGIApp:
         Route("/healthz", healthz),
         Route("/readyz", readyz),
         Route("/metrics", metrics),
-        *pages.routes,
     ]
-    trusted = TrustedHostMiddleware(Starlette(routes=routes), pages.hosts, www_redirect=False)
+    application = Starlette(routes=routes)
+    application.router.default = Later(pages.others)
+    trusted = TrustedHostMiddleware(application, pages.hosts, www_redirect=False)
     app: Any = EncodedPaths(Guard(trusted, pages.token, pages.is_signed_in))
     if pages.trusted_proxies:
         # Only where one is configured: any client could write these headers itself.
         app = ProxyHeadersMiddleware(app, [*pages.trusted_proxies])
     return cast(ASGIApp, app)
+
+
+class Later:
+    """Loads the status page and the API at their first request: many daemons are never asked for them.
+
+    They load in a thread, since that takes a third of a second, in which polls would be late.
+    """
+
+    def __init__(self, routes: Callable[[], Sequence[BaseRoute]]) -> None:
+        self._routes = routes
+        self._made: asyncio.Future[ASGIApp] | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, as the ASGI specification requires."""
+        if self._made is None or (self._made.done() and self._made.exception() is not None):
+            self._made = asyncio.ensure_future(asyncio.to_thread(self._make))
+        # A client that goes away must not end the loading for others.
+        app = await asyncio.shield(self._made)
+        await app(scope, receive, send)
+
+    def _make(self) -> ASGIApp:
+        return Starlette(routes=[*self._routes()])
 
 
 class Guard:

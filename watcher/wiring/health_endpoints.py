@@ -26,7 +26,10 @@ from watcher.wiring.runtime import Runtime
 from watcher.wiring.secrets.sources import CurrentSecret
 
 if TYPE_CHECKING:
+    from starlette.routing import BaseRoute
+
     from watcher.web.api.sources import Sources
+    from watcher.web.html.session import Sessions
     from watcher.web.listener import Listener
     from watcher.web.pages import Readiness
 
@@ -170,29 +173,35 @@ class HealthEndpoints:
         if settings.address is None:
             return None
         # Imported here: without web pages, starlette and uvicorn would only make the process larger.
-        from watcher.web.api.routes import api_routes  # noqa: PLC0415 - see above
-        from watcher.web.html.renderer import Renderer  # noqa: PLC0415 - see above
-        from watcher.web.html.routes import PageRoutes  # noqa: PLC0415 - see above
         from watcher.web.html.session import Sessions  # noqa: PLC0415 - see above
-        from watcher.web.html.site import Site  # noqa: PLC0415 - see above
         from watcher.web.listener import Listener  # noqa: PLC0415 - see above
         from watcher.web.pages import Pages, build_app  # noqa: PLC0415 - see above
 
-        sources, sessions = self._sources(), Sessions(token)
-        site = Site(sources=sources, sessions=sessions, renderer=Renderer(), act=self._act)
+        sessions = Sessions(token)
         pages = Pages(
             readiness=self._health_reporter.readiness,
             metrics=self._health_reporter.metrics,
             metrics_type=CONTENT_TYPE,
             is_signed_in=lambda request: sessions.of(request, self._runtime.clock.utc_now()).signed_in,
-            # The pages are last: they answer every path that is left.
-            routes=[*api_routes(sources), *PageRoutes(site).routes()],
+            others=lambda: self._other_routes(sessions),
             token=token,
             trusted_proxies=settings.trusted_proxies,
             # Without a token, only local names are accepted: a web page may rebind its own name to this machine.
             hosts=EVERY_HOST if token is not None else (*LOOPBACK_HOSTS, settings.address.host),
         )
         return Listener(build_app(pages), settings.address.host, settings.address.port)
+
+    def _other_routes(self, sessions: Sessions) -> Sequence[BaseRoute]:
+        # Imported at the first request for them, see ``web.pages.Later``.
+        from watcher.web.api.routes import api_routes  # noqa: PLC0415 - see above
+        from watcher.web.html.renderer import Renderer  # noqa: PLC0415 - see above
+        from watcher.web.html.routes import PageRoutes  # noqa: PLC0415 - see above
+        from watcher.web.html.site import Site  # noqa: PLC0415 - see above
+
+        sources = self._sources()
+        site = Site(sources=sources, sessions=sessions, renderer=Renderer(), act=self._act)
+        # The pages are last: they answer every path that is left.
+        return [*api_routes(sources), *PageRoutes(site).routes()]
 
     def _sources(self) -> Sources:
         from watcher.reading.status import StorePlace  # noqa: PLC0415 - loaded where the pages are served
