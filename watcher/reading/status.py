@@ -101,7 +101,7 @@ def _is_expected(state: Retraining, polls: Iterable[PollReport]) -> bool:
 
 
 def _not_ready(views: Views, place: StorePlace, now: datetime) -> Sequence[NotReadyReason]:
-    stats = health_stats(views, place.url, now)
+    stats = health_stats(views, place.url, now, in_progress=False)
     return not_ready_reasons(stats, {}, first_round_done=True, store_failing=place.failing)
 
 

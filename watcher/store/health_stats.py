@@ -32,24 +32,29 @@ _ANNOUNCED: Final = (State.DELIVERED.value, DELIVERED_IN_BATCH, State.SILENCED.v
 _event, _ledger = schema.event.c, schema.ledger.c
 
 
-def read_health_stats(url: str, now: datetime) -> HealthStats:
+def read_health_stats(url: str, now: datetime, *, in_progress: bool = True) -> HealthStats:
     """Read everything at one point in time.
+
+    Args:
+        url: the URL of the store.
+        now: the present, UTC.
+        in_progress: whether to read the trainings in progress, too; there may be a hundred thousand.
 
     Raises:
         StoreUnusable: the store cannot be read.
     """
     with open_views(url) as views:
-        return health_stats(views, url, now)
+        return health_stats(views, url, now, in_progress=in_progress)
 
 
-def health_stats(views: Views, url: str, now: datetime) -> HealthStats:
+def health_stats(views: Views, url: str, now: datetime, *, in_progress: bool = True) -> HealthStats:
     """Read the statistics through open views; ``url`` is the URL of the same store."""
     incidents = views.incidents()
     missed = views.unannounced()
     subjects = [*_unannounced_incidents(views.connection, incidents, now - NOTIFYING), *_failing_subjects(missed)]
     unrouted, unrouted_since = _unrouted(views.connection, now)
     return HealthStats(
-        in_progress=tuple(_in_progress(views.connection)),
+        in_progress=tuple(_in_progress(views.connection)) if in_progress else (),
         queues=tuple(_queues(views)),
         incidents=_by_cause(incidents),
         unannounced=tuple(subjects),

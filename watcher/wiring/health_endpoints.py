@@ -55,29 +55,18 @@ class HealthReporter:
         self._clock = runtime.clock
         self._output = runtime.output
         self._read_lock = asyncio.Lock()
-        self._health_stats: HealthStats | None = None
-        self._read_at = -math.inf
+        self._known: dict[bool, tuple[float, HealthStats | None]] = {}
+        """The statistics and the time of their read, with the trainings in progress and without."""
         self._unreadable = False
 
     async def reading(self) -> Reading:
         """Return the health now; the statistics of the store may be ``FRESH_SECONDS`` old."""
-        # One request reads the store; others that arrive meanwhile wait for its result.
-        async with self._read_lock:
-            if self._clock.monotonic() - self._read_at >= FRESH_SECONDS:
-                self._health_stats = await self._read()
-                self._read_at = self._clock.monotonic()
-        now = self._clock.monotonic()
-        reasons = not_ready_reasons(
-            self._health_stats,
-            self.late_loops(),
-            first_round_done=self._first_round.is_set(),
-            store_failing=self._store_outage.cause,
-        )
+        stats = await self._stats(in_progress=True)
         return Reading(
             at=self._clock.utc_now(),
-            monotonic=now,
-            health_stats=self._health_stats,
-            reasons=reasons,
+            monotonic=self._clock.monotonic(),
+            health_stats=stats,
+            reasons=self._reasons(stats),
             log_lines_dropped=self._output.dropped,
             in_progress=self._poller.in_progress(),
             retrainings=self._poller.retrainings(),
@@ -88,8 +77,8 @@ class HealthReporter:
         return self._metrics.loop_monitor.late(self._clock.monotonic())
 
     async def reasons(self) -> Sequence[NotReadyReason]:
-        """Return every reason for not being ready."""
-        return (await self.reading()).reasons
+        """Return every reason for not being ready; the trainings in progress are none, and are not read."""
+        return self._reasons(await self._stats(in_progress=False))
 
     async def readiness(self) -> Readiness:
         """Return the readiness for ``/readyz``."""
@@ -101,9 +90,30 @@ class HealthReporter:
         """Return the metrics in Prometheus' text format."""
         return self._metrics.exposition(await self.reading())
 
-    async def _read(self) -> HealthStats | None:
+    def _reasons(self, stats: HealthStats | None) -> Sequence[NotReadyReason]:
+        return not_ready_reasons(
+            stats,
+            self.late_loops(),
+            first_round_done=self._first_round.is_set(),
+            store_failing=self._store_outage.cause,
+        )
+
+    async def _stats(self, *, in_progress: bool) -> HealthStats | None:
+        # One request reads the store; others that arrive meanwhile wait for its result.
+        async with self._read_lock:
+            read_at, stats = self._known.get(in_progress, (-math.inf, None))
+            if self._clock.monotonic() - read_at >= FRESH_SECONDS:
+                stats = await self._read(in_progress=in_progress)
+                known = self._clock.monotonic(), stats
+                # The metrics never show an older state than the reasons: a read without the trainings replaces both.
+                self._known = {False: known, True: known} if in_progress else {False: known}
+        return stats
+
+    async def _read(self, *, in_progress: bool) -> HealthStats | None:
         try:
-            health_stats = await asyncio.to_thread(read_health_stats, self.store_url, self._clock.utc_now())
+            health_stats = await asyncio.to_thread(
+                read_health_stats, self.store_url, self._clock.utc_now(), in_progress=in_progress
+            )
         except (StoreError, OSError) as error:
             if not self._unreadable:
                 log.warning("store.read_failed", problem=str(error), remedy="run aitems-watcher doctor")

@@ -77,6 +77,7 @@ async def test_only_trainings_in_progress_are_listed(
         ("v1", "learning", snapshots[0].first_seen_at),
         ("v5", "stopping", LATER),
     ]
+    assert read_health_stats(database.url, LATER, in_progress=False).in_progress == ()
 
 
 async def test_an_incident_is_unannounced_until_one_receiver_has_it(database: Database) -> None:

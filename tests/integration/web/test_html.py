@@ -214,3 +214,12 @@ async def test_many_requests_read_the_store_once_a_second(path: Path, monkeypatc
     for _ in range(20):
         assert (await site.get("/")).status == 200
     assert 1 <= reads < 20
+
+
+@pytest.mark.parametrize("target", PAGES)
+async def test_no_page_reads_every_training_in_progress(
+    path: Path, target: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # There may be a hundred thousand, and only the metrics show each.
+    monkeypatch.setattr("watcher.store.health_stats._in_progress", None)
+    assert (await SignedSite(path, None).get(target)).status == 200

@@ -9,7 +9,7 @@ from typing import Final
 from urllib.parse import parse_qsl
 
 import structlog
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 
 from watcher.config.models.matchers import MatcherError, matcher, silenced
@@ -147,16 +147,24 @@ async def form_of(request: Request) -> dict[str, str]:
     require_same_origin(request)
     if request.headers.get("Content-Type", "").partition(";")[0].strip() != "application/x-www-form-urlencoded":
         raise RefusedError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send the form as application/x-www-form-urlencoded")
-    body = b""
-    async for part in request.stream():
-        body += part
-        if len(body) > BODY_MAX:
-            raise RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the form is too long")
     try:
-        text = body.decode("ascii")
+        text = (await _body_of(request)).decode("ascii")
         return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=FIELDS_MAX, errors="strict"))
     except ValueError as error:
         raise RefusedError(HTTPStatus.BAD_REQUEST, "this is no form") from error
+
+
+async def _body_of(request: Request) -> bytes:
+    body = b""
+    try:
+        async for part in request.stream():
+            body += part
+            if len(body) > BODY_MAX:
+                raise RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the form is too long")
+    except ClientDisconnect as error:
+        # Nobody reads this answer; but it is no fault of ours, with a traceback in the log.
+        raise RefusedError(HTTPStatus.BAD_REQUEST, "the form has not come to its end") from error
+    return body
 
 
 def require_same_origin(request: Request) -> None:
