@@ -14,7 +14,7 @@ from watcher.operations.errors import OperationRefusedError
 from watcher.reading.trainings import planned
 from watcher.reports.polls import with_discovered
 from watcher.reports.status import PollReport, StatusReport
-from watcher.reports.trainings import service_names
+from watcher.reports.trainings import service_names, text_by_id
 from watcher.store.views import Views
 
 
@@ -25,19 +25,29 @@ def find_service(config: Config, views: Views, states: Mapping[str, PollState], 
         OperationRefusedError: there is none, or there are several.
     """
     names = service_names(with_discovered(planned(config), states))
-    known = {*names, *(item.service for item in views.training_counts())}
-    found = sorted(
-        service
-        for service in known
-        if text
-        in {name for own in (service.service, *names.get(service, ())) for name in (own, f"{service.account}/{own}")}
-    )
+    known = {**{item.service: set[str]() for item in views.training_counts()}, **names}
+    found = _called(text, known) or _called(text, views.names_in_events())
     if len(found) == 1:
         return found[0]
     if found:
         listed = ", ".join(f"{service.account}/{service.service}" for service in found)
         raise OperationRefusedError(f"several services are called {text!r}: write one of {listed}")
     raise OperationRefusedError(f"there is no service {text!r}; aitems-watcher status --all lists what is known")
+
+
+def text_with_id(config: Config, views: Views, text: str) -> str:
+    """Return a part of a training with the id of its service where it begins with the name of one."""
+    found = text_by_id(text, service_names(planned(config)))
+    return text_by_id(text, views.names_in_events()) if found == text else found
+
+
+def _called(text: str, names: Mapping[ServiceRef, set[str]]) -> list[ServiceRef]:
+    """Return the services with this id or name, or either after ``account/``."""
+    return sorted(
+        service
+        for service, own in names.items()
+        if text in {name for each in (service.service, *own) for name in (each, f"{service.account}/{each}")}
+    )
 
 
 def service_part(whole: StatusReport, service: ServiceRef) -> StatusReport:

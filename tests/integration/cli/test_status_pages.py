@@ -127,6 +127,15 @@ def test_a_few_trainings_are_all_listed(run: Run, store: Callable[..., Path]) ->
     assert "3 trainings: 1 completed, 1 learning, 1 paused" in shown.out
 
 
+def test_a_service_is_found_by_the_name_that_a_message_has(run: Run, store: Callable[..., Path]) -> None:
+    named = replace(an_event(1, version="v1"), service_name="Shop of AiTEMS")
+    config = store(training("v1", "learningFailed"), events=(named,))
+    for text in ("Shop of AiTEMS", "main/Shop of AiTEMS"):
+        assert "learningFailed" in run("status", text, "--config", config).out
+    assert "evt_0001" in run("history", "Shop of AiTEMS/pop", "--config", config).out
+    assert "there is no service" in run("status", "Shop", "--config", config).err
+
+
 def test_of_many_only_those_in_progress_are_listed_the_longest_first(run: Run, store: Callable[..., Path]) -> None:
     shown = run("status", "--config", store(*many()))
     assert [line.split()[2] for line in rows(shown.out)] == [f"busy{number:03}" for number in range(24, 4, -1)]

@@ -75,18 +75,19 @@ def history(  # noqa: PLR0913 - one parameter an option
     """
     period = None if since is None else duration(since, "--since")
     with plain_errors():
-        from watcher.reading.trainings import planned
-        from watcher.reports.trainings import service_names, text_by_id
+        from watcher.reading.services import text_with_id
         from watcher.store.views import HistoryFilter
 
         settings = load_for_store(config)
         wanted = HistoryFilter(
-            text=None if text is None else text_by_id(text, service_names(planned(settings))),
+            text=text,
             kinds=frozenset(kind or ()),
             since=None if period is None else time_ago(present_times().now, period, "--since"),
             limit=limit or (None if since else LIMIT),
         )
         with reading(settings, os.environ) as views:
+            if text is not None:
+                wanted = replace(wanted, text=text_with_id(settings, views, text))
             events, position = views.history(wanted), views.newest_position()
         out = screen(wide=wide)
         show = partial(_show, out=out, wide=wide, as_json=as_json, several_accounts=len(settings.accounts) > 1)
