@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from watcher.config import Config
+from watcher.core.health.problems import DaemonHealth
 from watcher.core.polling.result import PollState
 from watcher.core.routing.silence import may_concern
 from watcher.core.training.comparison import UsualFacts
 from watcher.core.training.model import Snapshot, TrainingRef
 from watcher.core.training.run import EndedRun
 from watcher.operations.errors import OperationRefusedError
+from watcher.reading.services import service_part, training_part
+from watcher.reading.status import StorePlace, read_status
 from watcher.reading.trainings import planned, samples_of, with_progress
 from watcher.reports.runs.progress import PopulationSamples, population_of
 from watcher.reports.runs.runs import Differences, differences
 from watcher.reports.status import known, poll_reports, serving
 from watcher.reports.training_page import TrainingPage
+from watcher.reports.trainings import Selection
 from watcher.store.runs.history import last_good
 from watcher.store.runs.queries import runs_of
 from watcher.store.views import HistoryFilter, Views
@@ -65,6 +70,22 @@ def read_training(  # noqa: PLR0913 - the parts of one page
         stage_usual=_usual_stages(samples_of(views, now), snapshot, runs),
         differences=_differences(views, snapshot, runs, now),
     )
+
+
+def read_training_with_problems(  # noqa: PLR0913, PLR0917 - the parts of one page
+    config: Config, views: Views, daemon: DaemonHealth, place: StorePlace, ref: TrainingRef, now: datetime
+) -> TrainingPage:
+    """Read everything about one training, with the problems of the daemon and of what polls it.
+
+    Raises:
+        OperationRefusedError: it is not in the store.
+    """
+    states = views.polls()
+    page = read_training(config, views, states, ref, now=now)
+    selection = Selection(only=ref.service_ref, limit=1)
+    whole = read_status(config, views, states, daemon, selection, place=place, now=now)
+    part = training_part(service_part(whole, ref.service_ref), ref, page.poll)
+    return replace(page, problems=part.problems, incidents=part.incidents)
 
 
 def _usual_stages(samples: PopulationSamples, snapshot: Snapshot, runs: Sequence[EndedRun]) -> Mapping[str, UsualFacts]:

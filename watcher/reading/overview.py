@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
 from watcher.config import Config
 from watcher.core.delivery.state import NEEDS_OPERATOR, OPEN_STATES, State
+from watcher.core.durations.current_run import Bounds
 from watcher.core.durations.past_runs import Outcome
+from watcher.core.event import INCIDENT_KINDS, Kind
 from watcher.core.health.problems import DaemonHealth
 from watcher.core.timestamps import to_text
+from watcher.core.training.absence import Missing
 from watcher.core.training.model import ServiceRef, TrainingRef
-from watcher.core.training.retraining import Retraining
+from watcher.core.training.retraining import Retraining, RetrainingRef
 from watcher.reading.status import StorePlace, read_status
 from watcher.reading.trainings import planned
 from watcher.reports.overview import (
@@ -28,9 +32,15 @@ from watcher.reports.overview import (
 )
 from watcher.reports.status import KnownTraining, StatusReport
 from watcher.reports.trainings import Selection, service_names
-from watcher.store.runs.latest import TypeRef, failures_since, latest_ends, latest_results, types_with_runs
-from watcher.store.runs.overdue import open_absences
-from watcher.store.views import Views
+from watcher.store.runs.latest import (
+    TypeRef,
+    failures_since,
+    last_completed,
+    latest_ends,
+    latest_results,
+    types_with_runs,
+)
+from watcher.store.views import EventHistory, HistoryFilter, Views
 
 MOST_IN_PROGRESS: Final = 200
 RESULTS: Final = 10
@@ -38,6 +48,11 @@ RESULTS: Final = 10
 ENDS: Final = 8
 ROWS: Final = 24
 """Services whose results are read: as many rows as the page shows."""
+WITH_EVENT: Final = 20
+"""Problems whose event is read: as many as the page shows."""
+_REPORTED_BY: Final = MappingProxyType(
+    {OpenKind.FAILED: Kind.FAILED, OpenKind.STUCK: Kind.STUCK, OpenKind.OVERDUE: Kind.OVERDUE}
+)
 _RANKS: Final = MappingProxyType({kind: rank for rank, kind in enumerate(OpenKind)})
 
 
@@ -56,6 +71,7 @@ def read_overview(config: Config, views: Views, daemon: DaemonHealth, place: Sto
     watched = {polled.poll.service for polled in status.polls if not polled.poll.discovers}
     types = [of for of in types_with_runs(views.connection) if of.service_ref in watched]
     problems = sorted(_problems(views, status, types), key=lambda item: (_RANKS[item.kind], item.since))
+    problems = [_with_event(views, item) for item in problems[:WITH_EVENT]] + problems[WITH_EVENT:]
     names = _names(config)
     return Overview(
         status=status,
@@ -65,38 +81,64 @@ def read_overview(config: Config, views: Views, daemon: DaemonHealth, place: Sto
         receivers=list(_receivers(config, status)),
         ends=latest_ends(views.connection, ENDS),
         silences=status.silences,
+        outage_events=_outage_events(views, status),
     )
 
 
 def _problems(views: Views, status: StatusReport, types: Sequence[TypeRef]) -> Iterator[OpenProblem]:
     yield from (found for of in types if (found := _failed(views, of)) is not None)
     yield from (stuck for training in status.trainings if (stuck := stuck_problem(training)) is not None)
-    watched = {polled.poll.service for polled in status.polls}
-    for item in open_absences(views.connection):
-        if item.ref.service_ref in watched:
-            yield from _absent(item)
+    for item in status.overdue:
+        yield from _absent(item)
 
 
 def _absent(item: Retraining) -> Iterator[OpenProblem]:
     for missing in sorted(item.reported):
+        last = _last(item, missing)
         yield OpenProblem(
             kind=OpenKind.OVERDUE,
             of=TypeRef(item.ref.account, item.ref.service, item.ref.type),
             version=None,
             status=missing.value,
-            since=item.since if item.last_start is None else item.last_start.before,
+            since=item.since if last is None else last.before,
             missing=missing,
+            was_seen=last is not None,
         )
+
+
+def _last(item: Retraining, missing: Missing) -> Bounds | None:
+    if missing is Missing.START:
+        return item.latest_start
+    return None if item.last_good is None else item.last_good.ended
 
 
 def _failed(views: Views, of: TypeRef) -> OpenProblem | None:
     latest = latest_results(views.connection, of, 1)
     if not latest or latest[0].outcome is not Outcome.FAILED:
         return None
-    results = latest_results(views.connection, of, RESULTS)
-    good = next((item for item in reversed(results) if item.outcome is Outcome.COMPLETED), None)
+    good = last_completed(views.connection, of)
     since = "" if good is None else to_text(good.ended.before)
-    return failed_problem(of, results, failures_since(views.connection, of, since))
+    return failed_problem(of, latest[0], good, failures_since(views.connection, of, since))
+
+
+def _with_event(views: Views, problem: OpenProblem) -> OpenProblem:
+    """Add the event that reported a problem: it has who was notified."""
+    of = problem.of
+    retraining = RetrainingRef(of.account, of.service, of.type).subject
+    subject = retraining if problem.ref is None else problem.ref.subject
+    found = _latest_event(views, subject, frozenset({_REPORTED_BY[problem.kind]}))
+    return replace(problem, event=found)
+
+
+def _latest_event(views: Views, subject: str, kinds: frozenset[str]) -> EventHistory | None:
+    return next(iter(views.history(HistoryFilter(subject=subject, kinds=kinds, limit=1))), None)
+
+
+def _outage_events(views: Views, status: StatusReport) -> Mapping[str, EventHistory]:
+    kinds = frozenset(kind.value for kind in INCIDENT_KINDS - {Kind.RECOVERED})
+    found = {item.id: _latest_event(views, item.subject, kinds) for item in status.incidents[:WITH_EVENT]}
+    since = {item.id: item.since for item in status.incidents}
+    return {key: item for key, item in found.items() if item is not None and item.event.recorded_at >= since[key]}
 
 
 def _services(
@@ -148,12 +190,15 @@ def _type_of(ref: TrainingRef) -> TypeRef:
 
 def _receivers(config: Config, status: StatusReport) -> Iterator[ReceiverRow]:
     failing = {item.name: item for item in status.failing_receivers}
-    for name, settings in sorted(config.receivers.items()):
+    kinds: dict[str, str] = {name: settings.kind for name, settings in config.receivers.items()}
+    # A removed receiver has a row, as long as somebody should look at it.
+    left = [item.receiver for item in status.queues if item.state in {*OPEN_STATES, *NEEDS_OPERATOR}]
+    for name in sorted({*kinds, *failing, *left}):
         queues = [item for item in status.queues if item.receiver == name]
         waiting = [item for item in queues if item.state in OPEN_STATES]
         yield ReceiverRow(
             name=name,
-            kind=settings.kind,
+            kind=kinds.get(name, ""),
             failing=failing.get(name),
             waiting=sum(item.count for item in waiting),
             dead=sum(item.count for item in queues if item.state in NEEDS_OPERATOR),

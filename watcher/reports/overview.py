@@ -7,17 +7,21 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
-from watcher.core.durations.past_runs import Outcome
+from watcher.core.health.problems import ProblemCode
 from watcher.core.training.absence import Missing
 from watcher.core.training.model import ServiceRef, TrainingRef
 from watcher.store.runs.latest import RunResult, TypeRef
 
 if TYPE_CHECKING:
     from watcher.core.delivery.receiver_state import ReceiverState
+    from watcher.core.health.problems import Problem
     from watcher.core.incidents.model import Incident
+    from watcher.core.polling.plan import Poll
     from watcher.core.routing.silence import Silence
-    from watcher.reports.status import KnownTraining, StatusReport
+    from watcher.reports.status import KnownTraining, PollReport, StatusReport
+    from watcher.store.views import EventHistory
 
 
 class OpenKind(StrEnum):
@@ -42,6 +46,10 @@ class OpenProblem:
     """Failed runs in a row."""
     last_good: RunResult | None = None
     missing: Missing | None = None
+    was_seen: bool = True
+    """Whether ``since`` is the last start or completion; ``False`` where polls saw none yet."""
+    event: EventHistory | None = None
+    """The event about it, with who was notified; ``None`` where it was not read, or is no longer in the store."""
 
     @property
     def ref(self) -> TrainingRef | None:
@@ -92,11 +100,31 @@ class ReceiverRow:
 
     name: str
     kind: str
+    """Empty for a removed receiver, for which deliveries are left."""
     failing: ReceiverState | None
     waiting: int = 0
     dead: int = 0
+    """Deliveries that an operator decides about."""
     delivered: int = 0
     oldest_waiting: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailingPolls:
+    """Polls of one account that fail for one cause."""
+
+    account: str
+    polls: Sequence[PollReport]
+
+    @property
+    def since(self) -> datetime | None:
+        """The first failed poll; ``None`` where it is not known."""
+        return min((item.state.failed_since for item in self.polls if item.state.failed_since), default=None)
+
+    @property
+    def detail(self) -> str:
+        """What one of them got as an answer."""
+        return self.polls[0].state.detail or str(self.polls[0].state.cause)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +140,8 @@ class Overview:
     ends: Sequence[RunResult]
     """The latest ends, the newest first."""
     silences: Sequence[Silence] = field(default=())
+    outage_events: Mapping[str, EventHistory] = field(default_factory=dict, hash=False)
+    """The latest event about each open incident, by the id of the incident."""
 
     @property
     def at(self) -> datetime:
@@ -131,13 +161,29 @@ class Overview:
     @property
     def problem_count(self) -> int:
         """The number of everything that somebody should look at."""
-        watcher = len(self.watcher_problems)
-        return len(self.problems) + len(self.outages) + len(self.failing_receivers) + watcher
+        return len(self.problems) + len(self.outages) + self.other_count
 
     @property
-    def watcher_problems(self) -> Sequence[str]:
-        """The problems of the watcher itself; receivers, incidents and failed polls have rows of their own."""
-        return [problem.text for problem in self.status.problems if problem.code.value not in _ELSEWHERE]
+    def other_count(self) -> int:
+        """The number of problems that are of no service: of polls, receivers and the watcher."""
+        return len(self.failing_polls) + len(self.failing_receivers) + len(self.watcher_problems)
+
+    @property
+    def watcher_problems(self) -> Sequence[Problem]:
+        """The problems of the watcher itself: every problem of ``status`` that has no row of its own."""
+        own = self.status.daemon.problems
+        return [problem for problem in self.status.problems if problem in own or problem.code not in _ELSEWHERE]
+
+    @property
+    def failing_polls(self) -> Sequence[FailingPolls]:
+        """The polls that fail and that no open incident is about, by account and cause."""
+        groups: dict[tuple[str, str], list[PollReport]] = {}
+        about = [outage.subject for outage in self.outages]
+        for polled in self.status.polls:
+            if polled.failing and not any(is_about(subject, polled.poll) for subject in about):
+                key = (polled.poll.service.account, str(polled.state.cause or ""))
+                groups.setdefault(key, []).append(polled)
+        return [FailingPolls(account=account, polls=found) for (account, _), found in sorted(groups.items())]
 
     @property
     def in_progress(self) -> Sequence[KnownTraining]:
@@ -147,21 +193,33 @@ class Overview:
         return sorted(found, key=lambda item: (item.snapshot.ref not in stuck, _expected(item, self.at)))
 
 
-_ELSEWHERE = frozenset({"incident-open", "poll-failing", "delivery-failed", "receiver-failing"})
+_ELSEWHERE = frozenset(
+    {
+        ProblemCode.INCIDENT_OPEN,
+        ProblemCode.POLL_FAILING,
+        ProblemCode.DELIVERY_FAILED,
+        ProblemCode.RECEIVER_FAILING,
+    }
+)
 
 
-def failed_problem(of: TypeRef, results: Sequence[RunResult], failures: int) -> OpenProblem | None:
-    """Return the problem of a type whose latest run failed; ``None`` where it completed.
+def is_about(subject: str, poll: Poll) -> bool:
+    """Return whether an incident with this subject is about a poll."""
+    service = poll.service
+    if subject in {f"account:{quote(service.account, safe='')}", service.subject}:
+        return True
+    return poll.training is not None and subject in {poll.training.subject, poll.training.watch_subject}
+
+
+def failed_problem(of: TypeRef, latest: RunResult, last_good: RunResult | None, failures: int) -> OpenProblem:
+    """Return the problem of a type whose latest run failed.
 
     Args:
         of: the service and type.
-        results: its latest results, the newest last; at least the last good one where there is one.
+        latest: its latest run.
+        last_good: the latest run that completed; ``None`` where none did.
         failures: the number of failed runs since that.
     """
-    latest = results[-1] if results else None
-    if latest is None or latest.outcome is not Outcome.FAILED:
-        return None
-    good = next((item for item in reversed(results) if item.outcome is Outcome.COMPLETED), None)
     return OpenProblem(
         kind=OpenKind.FAILED,
         of=of,
@@ -169,7 +227,7 @@ def failed_problem(of: TypeRef, results: Sequence[RunResult], failures: int) -> 
         status=latest.status,
         since=latest.ended.before,
         failures=failures,
-        last_good=good,
+        last_good=last_good,
     )
 
 

@@ -55,7 +55,6 @@ from watcher.store.outbox import Outbox
 from watcher.store.polls import PollStore
 from watcher.store.retention import Retention
 from watcher.store.runs import history, latest, queries
-from watcher.store.runs.overdue import open_absences
 from watcher.store.silences import Silences
 from watcher.store.sql import bulk
 from watcher.store.sql.write_faults import WriteFault, fault_of
@@ -331,7 +330,9 @@ def read_runs(database: Database) -> None:
         assert [item.ref for item in latest.latest_results(reading, of, 3)] == [known.ref]
         assert [item.ref for item in latest.latest_ends(reading, 3)] == [known.ref]
         assert latest.failures_since(reading, of, "") == 0
-        assert list(open_absences(reading)) is not None
+        completed = latest.last_completed(reading, of)
+        assert completed is not None
+        assert completed.ref == known.ref
         good = history.last_good(reading, known.ref, period.before)
         assert good is not None
         assert good.version == known.ref.version

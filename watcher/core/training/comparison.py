@@ -128,7 +128,7 @@ MOST_CHANGES: Final = 100
 
 def setting_changes(old: Mapping[str, object], new: Mapping[str, object]) -> tuple[SettingChange, ...]:
     """Return the options of two ``hpConfig`` objects that differ, by name; a number and its text are the same."""
-    before, after = dict(_options(old)), dict(_options(new))
+    before, after = dict(options_of(old)), dict(options_of(new))
     names = sorted(before.keys() | after.keys())
     changed = [name for name in names if _comparable(before.get(name)) != _comparable(after.get(name))]
     return tuple(
@@ -136,10 +136,11 @@ def setting_changes(old: Mapping[str, object], new: Mapping[str, object]) -> tup
     )
 
 
-def _options(config: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
+def options_of(config: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
+    """Yield each option with its value; one inside another is written with a dot."""
     for name, value in config.items():
         if isinstance(value, Mapping):
-            yield from _options(value, f"{prefix}{name}.")
+            yield from options_of(value, f"{prefix}{name}.")
         else:
             yield prefix + name, value
 

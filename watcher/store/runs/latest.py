@@ -64,6 +64,13 @@ def latest_results(connection: Connection, of: TypeRef, limit: int) -> list[RunR
     return [_result(row) for row in rows[-limit:]]
 
 
+def last_completed(connection: Connection, of: TypeRef) -> RunResult | None:
+    """Return the latest run of a service and type that completed, however many have failed since."""
+    keys = {"account": of.account, "service": of.service, "type": of.type, "limit": 1}
+    row = connection.execute(_LATEST, {**keys, "outcome": Outcome.COMPLETED.value}).first()
+    return None if row is None else _result(row)
+
+
 def failures_since(connection: Connection, of: TypeRef, completed_at: str) -> int:
     """Return how many runs of a service and type failed after a time, in its text form."""
     keys = {"account": of.account, "service": of.service, "type": of.type, "since": completed_at}

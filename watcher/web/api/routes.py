@@ -18,7 +18,7 @@ from watcher.core.routing.silence import to_json
 from watcher.core.training.model import Phase, ServiceRef
 from watcher.operations.errors import OperationRefusedError
 from watcher.reading.events import CursorError, OtherEpochError, read_events
-from watcher.reading.one_training import read_training
+from watcher.reading.one_training import read_training_with_problems
 from watcher.reading.runs import read_runs
 from watcher.reading.services import service_part
 from watcher.reading.status import read_status
@@ -175,8 +175,10 @@ def _service_of(given: Parameters) -> ServiceRef | None:
 async def _training(sources: Sources, request: Request) -> object:
     Parameters(request).finish()
     ref = training_in(request)
-    now, config = sources.utc_now(), sources.config()
-    return await sources.read(lambda views: read_training(config, views, views.polls(), ref, now=now).as_json())
+    now, config, daemon = sources.utc_now(), sources.config(), await sources.health()
+    return await sources.read(
+        lambda views: read_training_with_problems(config, views, daemon, sources.place, ref, now).as_json()
+    )
 
 
 async def _runs(sources: Sources, request: Request) -> object:

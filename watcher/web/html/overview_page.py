@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 from markupsafe import Markup
 
+from watcher.core.delivery.state import State
 from watcher.core.incidents.model import Incident
 from watcher.core.messages.advice import advice
 from watcher.core.messages.reasons import reason_text
+from watcher.core.polling.plan import EVERY_SERVICE
 from watcher.core.routing.matcher import patterns_of
 from watcher.core.routing.silence import Silence
 from watcher.core.subject import account_of
 from watcher.core.training.model import ServiceRef, TrainingRef
-from watcher.reports.overview import OpenProblem, Overview, ServiceRow
+from watcher.reports.overview import FailingPolls, OpenProblem, Overview, ServiceRow
 from watcher.store.runs.latest import TypeRef
+from watcher.store.views import EventHistory
 from watcher.web.html.texts import Texts
 from watcher.web.html.times import PageTimes, duration
 
@@ -24,6 +28,14 @@ MOST_ROWS: Final = 10
 MOST_PROBLEMS: Final = 20
 MOST_LISTED: Final = 200
 EVERY_EVENT: Final = "*"
+_NOTIFIED: Final[Mapping[State, str]] = MappingProxyType(
+    {
+        State.DELIVERED: "notified",
+        State.SILENCED: "silenced-for",
+        **dict.fromkeys((State.DEAD, State.HELD, State.DROPPED), "not-notified"),
+    }
+)
+"""The text about a delivery by its state; any other is under way."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +44,11 @@ class OverviewFilter:
 
     text: str = ""
     label: str = ""
+
+    @property
+    def is_set(self) -> bool:
+        """Whether anything is filtered."""
+        return bool(self.text or self.label)
 
     def takes(self, row: ServiceRow) -> bool:
         """Return whether a service is shown."""
@@ -53,17 +70,20 @@ def overview_values(page: Overview, wanted: OverviewFilter, texts: Texts) -> dic
         "page": page,
         "services": services,
         "problems": problems,
-        "problem_count": len(problems) + len(page.failing_receivers) + len(page.watcher_problems),
+        "problem_count": len(problems) + page.other_count,
         "in_progress": in_progress,
         "wanted": wanted,
-        "filtered": bool(wanted.text or wanted.label),
+        "filtered": wanted.is_set,
         "known_labels": sorted({text for row in page.services for text in label_texts(row.labels)}),
         "most_rows": MOST_ROWS,
         "most_problems": MOST_PROBLEMS,
         "most_listed": MOST_LISTED,
-        **_verdict(page, texts, times),
+        **_verdict(page, len(page.problems) - len(problems), texts, times),
+        "steps": _steps(page, texts) if _is_starting(page) else (),
         "last_poll": max((time for time in answered if time is not None), default=None),
         "failing_polls": sum(polled.failing for polled in page.status.polls),
+        "who": lambda item: notified_text(item, texts),
+        "poll_subject": lambda item: _poll_subject(page, item, texts),
         "undelivered": sum(item.dead + item.waiting for item in page.receivers),
         "silenced": len(page.silences),
         "name_of": lambda ref: _name(page.names, ref),
@@ -86,18 +106,61 @@ def label_texts(labels: Mapping[str, str]) -> Sequence[str]:
     return [f"{name}={value}" for name, value in labels.items()]
 
 
-def _verdict(page: Overview, texts: Texts, times: PageTimes) -> dict[str, object]:
-    polled = {item.poll.service for item in page.status.polls if not item.poll.discovers}
-    untried = sum(item.untried for item in page.status.polls)
-    if untried and not page.status.totals.total:
-        done = len(page.status.polls) - untried
-        text = texts("starting-text", done=done, n=len(page.status.polls))
-        return {"headline": texts("starting"), "icon": ("learn", "run"), "subline": text}
+def _verdict(page: Overview, elsewhere: int, texts: Texts, times: PageTimes) -> dict[str, object]:
+    """Return the first line; ``elsewhere`` is the number of problems that the filter leaves out."""
+    here = page.problem_count - elsewhere
+    polls = page.status.polls
+    if _is_starting(page):
+        done = len(polls) - sum(item.untried for item in polls)
+        return {
+            "headline": texts("starting"),
+            "icon": ("learn", "run"),
+            "subline": texts("starting-text", done=done, n=len(polls)),
+        }
+    polled = {item.poll.service for item in polls if not item.poll.discovers}
     subline = Markup(" ").join((texts("polling", n=len(polled)), _progress_text(page, texts, times)))
     if not page.problem_count:
         return {"headline": texts("fine"), "icon": ("ok", "ok"), "subline": subline}
     icon = ("fail", "fail") if page.outages or any(item.failures for item in page.problems) else ("warn", "warn")
-    return {"headline": texts("problems", n=page.problem_count), "icon": icon, "subline": subline}
+    headline = texts("problems-here", n=here, rest=elsewhere) if elsewhere else texts("problems", n=here)
+    return {"headline": headline, "icon": icon, "subline": subline}
+
+
+def _is_starting(page: Overview) -> bool:
+    """Return whether the first polls are running, and nothing is wrong."""
+    is_new = any(item.untried for item in page.status.polls) and not page.status.totals.total
+    return is_new and not page.problem_count
+
+
+def _steps(page: Overview, texts: Texts) -> Sequence[tuple[bool, Markup, Markup]]:
+    """Return the steps of a start: whether one is done, its title and a line about it."""
+    polls = page.status.polls
+    accounts = {item.poll.service.account for item in polls}
+    answered = {item.poll.service.account for item in polls if item.state.good_answered_at is not None}
+    done = sum(not item.untried for item in polls)
+    configured = texts("step-config-text", n=len(accounts), receivers=len(page.receivers))
+    return [
+        (True, texts("step-config"), configured),
+        *((name in answered, texts("step-key", account=name), Markup("")) for name in sorted(accounts)),
+        (False, texts("step-poll"), texts("step-poll-text", done=done, n=len(polls))),
+        (False, texts("step-change"), texts("step-change-text")),
+    ]
+
+
+def notified_text(item: EventHistory | None, texts: Texts) -> Markup:
+    """Write who was notified of an event, and who was not; empty where the event is not known."""
+    if item is None:
+        return Markup("")
+    groups: dict[str, list[str]] = {}
+    for outcome in item.delivery_outcomes:
+        groups.setdefault(_NOTIFIED.get(outcome.state, "not-yet-notified"), []).append(outcome.receiver)
+    if not groups:
+        return texts("not-routed" if item.routed_at is None else "nobody-notified")
+    return Markup(", ").join(
+        texts(key, names=Markup(", ").join(Markup("<b>{}</b>").format(name) for name in groups[key]))
+        for key in ("notified", "not-yet-notified", "not-notified", "silenced-for")
+        if key in groups
+    )
 
 
 def _progress_text(page: Overview, texts: Texts, times: PageTimes) -> Markup:
@@ -133,10 +196,24 @@ def _outage_name(page: Overview, outage: Incident, texts: Texts) -> Markup | str
         ref = TrainingRef.from_subject(outage.subject)
         return f"{_name(page.names, ref)} {ref.type} {ref.version}"
     service = ServiceRef.from_subject(outage.subject)
+    if service is not None and service.service == EVERY_SERVICE:
+        return texts("all-services", account=service.account)
     if service is not None:
         return page.names.get(service) or service.service
-    return texts("outage-account", account=account_of(outage.subject))
+    of_updates = outage.subject.startswith("updates:")
+    return texts("outage-updates" if of_updates else "outage-account", account=account_of(outage.subject))
 
 
 def _name(names: Mapping[ServiceRef, str], ref: TrainingRef | TypeRef) -> str:
     return names.get(ref.service_ref) or ref.service
+
+
+def _poll_subject(page: Overview, item: FailingPolls, texts: Texts) -> Markup:
+    """Name the service of a failing poll, or the account of several."""
+    services = {polled.poll.service for polled in item.polls}
+    if len(services) == 1:
+        (service,) = services
+        if service.service == EVERY_SERVICE:
+            return texts("all-services", account=item.account)
+        return Markup("{}").format(page.names.get(service) or service.service)
+    return texts("outage-account", account=item.account)

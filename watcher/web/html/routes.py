@@ -19,7 +19,7 @@ from watcher.core.delivery.state import State
 from watcher.core.messages.reasons import reason_text
 from watcher.core.training.model import ServiceRef, TrainingRef
 from watcher.operations.errors import OperationRefusedError
-from watcher.reading.one_training import read_training
+from watcher.reading.one_training import read_training_with_problems
 from watcher.reading.overview import read_overview
 from watcher.reading.pictures import service_picture, title_of, training_picture
 from watcher.reports.deliveries import events_text, shown_reason
@@ -176,8 +176,10 @@ class PageRoutes:
         return self._site.renderer.html("service.html", session, now, live=live, **page.values())
 
     async def _training(self, ref: TrainingRef, session: Session, live: str) -> str:
-        sources, now = self._site.sources, self._now()
-        page = await sources.read(lambda views: read_training(sources.config(), views, views.polls(), ref, now=now))
+        sources, daemon, now = self._site.sources, await self._site.sources.health(), self._now()
+        page = await sources.read(
+            lambda views: read_training_with_problems(sources.config(), views, daemon, sources.place, ref, now)
+        )
         return self._site.renderer.html("training.html", session, now, live=live, **training_values(page))
 
     async def _deliveries(self, session: Session, live: str) -> str:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from watcher.core.durations.current_run import Bounds
 from watcher.core.messages.reasons import reason_text
 from watcher.core.messages.text import plain_text
 from watcher.core.messages.training import compose
+from watcher.core.training.comparison import MOST_CHANGES, SettingChange, options_of
 from watcher.reports.history import route_text
 from watcher.reports.runs.runs import left_stages
 from watcher.reports.training_page import TrainingPage
@@ -25,6 +27,18 @@ class StageRow:
     status: str
     entered: Bounds | None
     lasts: str
+    goes_on: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptionRow:
+    """An option of ``hpConfig`` beside that of the last good version."""
+
+    option: str
+    old: str | None
+    """``None`` where the last good version lacks it, or is not known."""
+    new: str | None
+    changed: bool = False
 
 
 def training_values(page: TrainingPage) -> dict[str, object]:
@@ -32,7 +46,7 @@ def training_values(page: TrainingPage) -> dict[str, object]:
     snapshot = page.training.snapshot
     record, differences = snapshot.record, page.differences
     config = record.get("hpConfig")
-    changes = None if differences is None or differences.changes is None else differences.changes
+    changes = None if differences is None else differences.changes
     rows = list(_stages(page))
     links = (
         {}
@@ -49,8 +63,10 @@ def training_values(page: TrainingPage) -> dict[str, object]:
         "links": list(links.items()),
         "stages": rows,
         "has_stages": bool(rows),
-        "options": sorted(config.items()) if isinstance(config, Mapping) else [],
-        "changes": None if changes is None else {item.option: item for item in changes},
+        "options": list(_options(config if isinstance(config, Mapping) else {}, changes)),
+        "compared": changes is not None,
+        "stuck": snapshot.run is not None and snapshot.run.report is not None,
+        "ended": page.runs[-1] if page.runs and page.current_run is None else None,
         "last_good": None if differences is None else differences.last_good,
         "facts": [(key, written(value)) for key, value in record.items() if key != "hpConfig"],
         "written": written,
@@ -66,6 +82,23 @@ def written(value: object) -> str:
     return text if len(text) <= VALUE_MAX else f"{text[:VALUE_MAX]}…"
 
 
+def _options(config: Mapping[str, object], changes: Sequence[SettingChange] | None) -> Iterator[OptionRow]:
+    """Yield the options that differ, then the others."""
+    found = changes or ()
+    for item in found:
+        old, new = (None if value is None else written(value) for value in (item.old, item.new))
+        yield OptionRow(option=item.option, old=old, new=new, changed=True)
+    # Changes beyond the limit are not known, so the value of the other version is not either.
+    whole = len(found) < MOST_CHANGES
+    for option, value in sorted(set_options(config, {item.option for item in found}).items()):
+        yield OptionRow(option=option, old=written(value) if whole else None, new=written(value))
+
+
+def set_options(config: Mapping[str, object], without: AbstractSet[str]) -> dict[str, object]:
+    """Return the options of ``hpConfig`` but some."""
+    return {option: value for option, value in options_of(config) if option not in without}
+
+
 def _stages(page: TrainingPage) -> Iterator[StageRow]:
     """Yield the stages of the run in progress, or of the latest one that has ended."""
     if page.current_run is not None:
@@ -73,7 +106,8 @@ def _stages(page: TrainingPage) -> Iterator[StageRow]:
             lasts = "" if stage.entered is None else duration(stage.left.middle - stage.entered.middle)
             yield StageRow(status=stage.status, entered=stage.entered, lasts=lasts)
         present = page.current_run.stage
-        yield StageRow(status=present.status, entered=present.entered, lasts="")
+        lasts = "" if present.entered is None else duration(page.at - present.entered.middle)
+        yield StageRow(status=present.status, entered=present.entered, lasts=lasts, goes_on=True)
     elif page.runs:
         for stage in page.runs[-1].stages:
             lasts = "" if stage.entered is None else duration(stage.left.middle - stage.entered.middle)

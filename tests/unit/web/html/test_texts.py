@@ -7,18 +7,21 @@ import re
 from markupsafe import Markup
 
 from tests.support.paths import ROOT
+from watcher.core.incidents.model import kind_of
+from watcher.core.polling.result import Cause
+from watcher.reports.overview import OpenKind
 from watcher.web.html.english import ENGLISH
 from watcher.web.html.texts import Texts
 
 FOLDER = ROOT / "watcher" / "web" / "html"
 TEMPLATES = "".join(path.read_text() for path in sorted((FOLDER / "templates").glob("*.html")))
 CODE = "".join(path.read_text() for path in sorted(FOLDER.glob("*.py")) if path.name != "english.py")
-BY_KIND = {"kind-failed", "kind-stuck", "kind-overdue"}
+BY_KIND = {f"kind-{kind}" for kind in OpenKind} | {f"outage-{kind_of(cause)}" for cause in Cause}
 
 
 def used() -> set[str]:
     found = set(re.findall(r't\("([\w-]+)"[,)]', TEMPLATES)) | BY_KIND
-    return found | {key for key in ENGLISH if f'"{key}"' in CODE}
+    return found | {key for key in ENGLISH if f'"{key}"' in CODE + TEMPLATES}
 
 
 def test_each_text_of_a_page_is_in_the_catalogue() -> None:

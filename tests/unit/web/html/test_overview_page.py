@@ -1,0 +1,158 @@
+"""The first line of the overview: it never says that everything is fine where ``status`` says otherwise."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.unit.reports.facts import event
+from watcher.core.delivery.reason import NO_REASON
+from watcher.core.delivery.state import State
+from watcher.core.health.problems import DaemonHealth, DaemonState, Problem, ProblemCode
+from watcher.core.incidents.model import Incident
+from watcher.core.polling.plan import Poll
+from watcher.core.polling.result import Cause, PollState
+from watcher.core.polling.schedule import Cadence
+from watcher.core.training.model import ServiceRef
+from watcher.reports.overview import OpenKind, OpenProblem, Overview, ReceiverRow
+from watcher.reports.status import PollReport, StatusReport
+from watcher.reports.trainings import TrainingTotals
+from watcher.store.runs.latest import TypeRef
+from watcher.store.views import DeliveryOutcome, EventHistory
+from watcher.web.html.overview_page import OverviewFilter, notified_text, overview_values
+from watcher.web.html.texts import Texts
+
+NOW = datetime(2026, 11, 29, 12, 0, tzinfo=UTC)
+SERVICE = ServiceRef("main", "6wxgu1abcde")
+
+
+def overview(status: StatusReport, receivers: tuple[ReceiverRow, ...] = ()) -> Overview:
+    return Overview(status=status, names={}, problems=(), services=(), receivers=receivers, ends=())
+
+
+def status(
+    polls: tuple[PollReport, ...] = (), incidents: tuple[Incident, ...] = (), problems: tuple[Problem, ...] = ()
+) -> StatusReport:
+    return StatusReport(
+        at=NOW,
+        trainings=(),
+        totals=TrainingTotals(),
+        polls=polls,
+        incidents=incidents,
+        queues=(),
+        failed_deliveries=(),
+        receivers=frozenset(),
+        daemon=DaemonHealth(state=DaemonState.RUNNING, problems=problems),
+    )
+
+
+def headline(page: Overview, wanted: OverviewFilter | None = None) -> str:
+    return str(overview_values(page, wanted or OverviewFilter(), Texts())["headline"])
+
+
+def poll(failures: int, service: ServiceRef = SERVICE) -> PollReport:
+    found = Poll(service=service, cadence=Cadence(interval=timedelta(seconds=30), idle_interval=timedelta(minutes=5)))
+    state = PollState(key=found.key, good_answered_at=NOW, failures=failures, cause=Cause.CONNECT, detail="refused")
+    return PollReport(poll=found, state=state)
+
+
+def incident(subject: str) -> Incident:
+    return Incident(
+        id="inc_1", subject=subject, cause=Cause.CONNECT, detail="x", since=NOW, last_good_at=None, opened_at=NOW
+    )
+
+
+@pytest.mark.parametrize("code", ProblemCode)
+def test_each_problem_of_status_is_counted_in_the_first_line(code: ProblemCode) -> None:
+    report = status(problems=(Problem(code=code, text="x"),))
+    assert report.summary.startswith("NOT OK")
+    assert headline(overview(report)) == "1 open problem"
+
+
+def test_a_poll_that_fails_is_a_problem_before_its_incident_opens() -> None:
+    page = overview(status(polls=(poll(1), poll(0, ServiceRef("main", "other")))))
+    assert headline(page) == "1 open problem"
+    (failing,) = page.failing_polls
+    assert (failing.account, failing.detail, len(failing.polls)) == ("main", "refused", 1)
+
+
+@pytest.mark.parametrize("subject", ["account:main", "service:main/6wxgu1abcde"])
+def test_a_poll_that_an_incident_is_about_is_counted_once(subject: str) -> None:
+    page = overview(status(polls=(poll(3),), incidents=(incident(subject),)))
+    assert (page.failing_polls, headline(page)) == ([], "1 open problem")
+
+
+def test_an_incident_about_updates_hides_no_poll_that_fails() -> None:
+    page = overview(status(polls=(poll(1),), incidents=(incident("updates:main"),)))
+    assert headline(page) == "2 open problems"
+
+
+def test_a_start_with_a_problem_says_so_instead_of_waiting() -> None:
+    untried = replace(poll(0), state=PollState(key="x"))
+    assert headline(overview(status(polls=(untried,)))) == "The first poll is running"
+    assert headline(overview(status(polls=(untried, poll(1))))) == "1 open problem"
+
+
+def test_a_filter_says_how_many_problems_it_leaves_out() -> None:
+    of = TypeRef("main", "other", "pop")
+    problem = OpenProblem(kind=OpenKind.OVERDUE, of=of, version=None, status="start", since=NOW)
+    page = replace(overview(status()), problems=[problem])
+    assert headline(page, OverviewFilter(text="shop")) == "0 open problems here, 1 elsewhere"
+
+
+@pytest.mark.parametrize(
+    ("states", "text"),
+    [
+        ({"a": State.DELIVERED, "b": State.PENDING}, "Notified <b>a</b>, not yet <b>b</b>"),
+        ({"a": State.SILENCED}, "silenced for <b>a</b>"),
+        ({"a": State.DEAD, "b": State.HELD}, "not delivered to <b>a</b>, <b>b</b>"),
+        ({}, "Nobody was notified."),
+    ],
+)
+def test_a_problem_says_who_was_notified(states: dict[str, State], text: str) -> None:
+    outcomes = tuple(
+        DeliveryOutcome(
+            receiver=name,
+            receiver_seq=1,
+            delivery_id=name,
+            state=state,
+            reason=NO_REASON,
+            attempts=1,
+            settled_at=None,
+            answer=None,
+        )
+        for name, state in states.items()
+    )
+    history = EventHistory(event=event(), routed_at=NOW, route=None, delivery_outcomes=outcomes)
+    assert str(notified_text(history, Texts())) == text
+
+
+@pytest.mark.parametrize(
+    ("subject", "name"),
+    [
+        ("account:main", "Account main"),
+        ("updates:main", "Access to updates of account main"),
+        ("service:main/*", "The list of services of account main"),
+        ("service:main/6wxgu1abcde", "6wxgu1abcde"),
+        ("training:main/6wxgu1abcde/pop/v1", "6wxgu1abcde pop v1"),
+    ],
+)
+def test_an_outage_is_named(subject: str, name: str) -> None:
+    found = incident(subject)
+    values = overview_values(overview(status(incidents=(found,))), OverviewFilter(), Texts())
+    named = values["outage_name"]
+    assert callable(named)
+    assert str(named(found)) == name
+
+
+@pytest.mark.parametrize(
+    ("services", "name"),
+    [(["6wxgu1abcde"], "6wxgu1abcde"), (["*"], "The list of services of account main"), (["a", "b"], "Account main")],
+)
+def test_polls_that_fail_are_named(services: list[str], name: str) -> None:
+    page = overview(status(polls=tuple(poll(1, ServiceRef("main", service)) for service in services)))
+    named = overview_values(page, OverviewFilter(), Texts())["poll_subject"]
+    assert callable(named)
+    assert [str(named(item)) for item in page.failing_polls] == [name]
