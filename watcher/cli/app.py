@@ -208,7 +208,7 @@ def _config(app: typer.Typer) -> None:
 def _completion(app: typer.Typer) -> None:
     from watcher.cli.commands import completion
 
-    app.command("completion", epilog=completion.END)(completion.completion)
+    app.command("completion", epilog=completion.END)(completion.completion_of(whole_app))
 
 
 def _simulate(app: typer.Typer) -> None:

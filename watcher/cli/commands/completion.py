@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Annotated, Final, Literal
 
 import typer
@@ -20,14 +21,18 @@ END: Final = help_end(
 ShellArgument = Annotated[Literal["bash", "zsh", "fish"], typer.Argument(metavar="SHELL", help="bash, zsh or fish.")]
 
 
-def completion(shell: ShellArgument) -> None:
-    """Print a script that completes commands and options in a shell.
+def completion_of(whole_app: Callable[[], typer.Typer]) -> Callable[[ShellArgument], None]:
+    """Return the command; ``whole_app`` returns the program with all its commands."""
 
-    The script holds every command and option of this version: make it again after an upgrade. It starts no process
-    while you type.
-    """
-    from watcher.cli.app import whole_app
-    from watcher.cli.command_tree import tree_of
-    from watcher.cli.text.completion import SCRIPTS
+    def completion(shell: ShellArgument) -> None:
+        """Print a script that completes commands and options in a shell.
 
-    sys.stdout.write(SCRIPTS[shell](tree_of(whole_app())))
+        The script holds every command and option of this version: make it again after an upgrade. It starts no process
+        while you type.
+        """
+        from watcher.cli.command_tree import tree_of
+        from watcher.cli.text.completion import SCRIPTS
+
+        sys.stdout.write(SCRIPTS[shell](tree_of(whole_app())))
+
+    return completion
