@@ -56,6 +56,12 @@ class PageTimes:
         """Write a time to the second; today's date is left out."""
         return self._tag(time, self._short(time, "%H:%M:%S"))
 
+    def bounds(self, after: datetime, before: datetime) -> Markup:
+        """Write the bounds of a change; those within one second are one time."""
+        if self._short(after, "%H:%M:%S") == self._short(before, "%H:%M:%S"):
+            return self.texts("at", time=self.seconds(before))
+        return self.texts("between", after=self.seconds(after), before=self.seconds(before))
+
     def _short(self, time: datetime, form: str) -> str:
         local = self._local(time)
         same_day = local.date() == self._local(self.now).date()
@@ -74,7 +80,7 @@ def duration(length: float | timedelta) -> str:
     """Write a duration: seconds under 90 s, minutes under 3 h, so that 83 compares with 78, then hours, then days."""
     seconds = length.total_seconds() if isinstance(length, timedelta) else length
     if seconds < SECONDS_MAX:
-        return f"{int(seconds)} s"
+        return f"{round(seconds)} s"
     minutes = seconds / MINUTE
     if minutes < MINUTES_MAX:
         return f"{round(minutes)} min"

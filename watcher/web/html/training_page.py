@@ -6,12 +6,14 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from datetime import datetime
 
 from watcher.core.durations.current_run import Bounds
 from watcher.core.messages.reasons import reason_text
 from watcher.core.messages.text import plain_text
 from watcher.core.messages.training import compose
 from watcher.core.training.comparison import MOST_CHANGES, SettingChange, options_of
+from watcher.core.training.run import EndedStage
 from watcher.reports.history import route_text
 from watcher.reports.runs.runs import left_stages
 from watcher.reports.training_page import TrainingPage
@@ -101,14 +103,17 @@ def set_options(config: Mapping[str, object], without: AbstractSet[str]) -> dict
 
 def _stages(page: TrainingPage) -> Iterator[StageRow]:
     """Yield the stages of the run in progress, or of the latest one that has ended."""
+    first_seen_at = page.first_seen_at
     if page.current_run is not None:
-        for stage in left_stages(page.current_run):
-            lasts = "" if stage.entered is None else duration(stage.left.middle - stage.entered.middle)
-            yield StageRow(status=stage.status, entered=stage.entered, lasts=lasts)
+        yield from (_left(stage, first_seen_at) for stage in left_stages(page.current_run))
         present = page.current_run.stage
-        lasts = "" if present.entered is None else duration(page.at - present.entered.middle)
-        yield StageRow(status=present.status, entered=present.entered, lasts=lasts, goes_on=True)
+        since = first_seen_at if present.entered is None else present.entered.middle
+        yield StageRow(status=present.status, entered=present.entered, lasts=duration(page.at - since), goes_on=True)
     elif page.runs:
-        for stage in page.runs[-1].stages:
-            lasts = "" if stage.entered is None else duration(stage.left.middle - stage.entered.middle)
-            yield StageRow(status=stage.status, entered=stage.entered, lasts=lasts)
+        yield from (_left(stage, first_seen_at) for stage in page.runs[-1].stages)
+
+
+def _left(stage: EndedStage, first_seen_at: datetime) -> StageRow:
+    least = stage.least(first_seen_at)
+    lasts = least if stage.entered is None else stage.left.middle - stage.entered.middle
+    return StageRow(status=stage.status, entered=stage.entered, lasts="" if lasts is None else duration(lasts))

@@ -17,7 +17,8 @@ TIMES = PageTimes(NOW, Texts(), timezone(timedelta(hours=9), "KST"))
     ("length", "text"),
     [
         (timedelta(seconds=0), "0 s"),
-        (timedelta(seconds=89.9), "89 s"),
+        (timedelta(seconds=1.9), "2 s"),
+        (timedelta(seconds=89.4), "89 s"),
         (timedelta(minutes=1.5), "2 min"),
         (timedelta(minutes=83), "83 min"),
         (timedelta(minutes=179), "179 min"),
@@ -41,3 +42,8 @@ def test_a_time_of_another_day_has_its_date_and_every_time_its_full_form() -> No
     assert str(TIMES.age(today)).endswith(">66 min ago</time>")
     assert str(TIMES.age(NOW + timedelta(hours=4))).endswith(">in 4 h</time>")
     assert TIMES.zone_name == "KST (+09:00)"
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0, "at "), (0.2, "at "), (30, "between ")])
+def test_bounds_within_one_second_are_one_time(seconds: float, text: str) -> None:
+    assert str(TIMES.bounds(NOW, NOW + timedelta(seconds=seconds))).startswith(text)
