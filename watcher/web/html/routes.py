@@ -24,7 +24,7 @@ from watcher.reading.overview import read_overview
 from watcher.reading.pictures import service_picture, title_of, training_picture
 from watcher.reports.deliveries import events_text, shown_reason
 from watcher.reports.overview import Overview
-from watcher.store.delivery.views import DeliveryFilter
+from watcher.store.delivery.views import DeliveryFilter, DeliveryView
 from watcher.store.errors import StoreError
 from watcher.store.runs.queries import Period
 from watcher.store.views import Views
@@ -183,12 +183,16 @@ class PageRoutes:
         return self._site.renderer.html("training.html", session, now, live=live, **training_values(page))
 
     async def _deliveries(self, session: Session, live: str) -> str:
-        page = await self._overviews.get("overview", self._read_overview)
-        site, texts = self._site, self._site.renderer.texts
+        site, texts, daemon = self._site, self._site.renderer.texts, await self._site.sources.health()
         delivered = DeliveryFilter(states=frozenset({State.DELIVERED}), limit=DELIVERED)
-        waiting, done = await site.sources.read(
-            lambda views: (views.deliveries(DeliveryFilter(limit=OPEN)), views.deliveries(delivered))
-        )
+        sources = site.sources
+
+        def read(views: Views) -> tuple[Overview, list[DeliveryView], list[DeliveryView]]:
+            # In one read, so that the counts are those of the lists.
+            found = read_overview(sources.config(), views, daemon, sources.place, sources.utc_now())
+            return found, views.deliveries(DeliveryFilter(limit=OPEN)), views.deliveries(delivered)
+
+        page, waiting, done = await sources.read(read)
         count = sum(item.waiting + item.dead for item in page.receivers)
         headline = texts("deliveries-open", n=count) if count else texts("deliveries-fine")
         return site.renderer.html(
