@@ -160,6 +160,7 @@ ENGLISH: Final[Mapping[str, str]] = MappingProxyType(
         "all": "All",
         "silence-by": "by {author}",
         "ends-at": "ends {time}",
+        "ended-at": "ended {time}",
         "no-silence": "No silence is active.",
         # A service.
         "id": "Id",
