@@ -6,12 +6,12 @@ Source: https://docs.slack.dev/messaging/formatting-message-text/. As for Slack,
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from typing import Final
 from urllib.parse import quote
 
-from watcher.core.messages.language.words import SAME_DAY, Words, time_of, zone_name
+from watcher.core.messages.language.words import SAME_DAY, Words, needs_days, time_of, zone_name
 from watcher.core.messages.text import CUT_MARK, Code, Link, Minute, Piece, TextLine, cut_note
 
 BACKTICK_STAND_IN: Final = "\N{MODIFIER LETTER GRAVE ACCENT}"
@@ -68,17 +68,19 @@ class SlackTimes:
     """The time of sending; a time near it needs no day, since Slack shows the day of the message."""
     zone: tzinfo
     words: Words
+    dated: bool = False
+    """Whether the day is shown for a time near ``now``, too."""
 
     def token(self, piece: datetime | Minute) -> str:
         """Return a time that Slack shows in the reader's zone; bounds to the second, so that they stay exact."""
         time = time_of(piece)
-        day = "" if abs(self.now - time) < SAME_DAY else "{date_short_pretty} "
+        day = "" if not self.dated and abs(self.now - time) < SAME_DAY else "{date_short_pretty} "
         clock = "{time}" if isinstance(piece, Minute) else "{time_secs}"
         return f"<!date^{int(time.timestamp())}^{day}{clock}|{escape(self.plain(piece))}>"
 
     def plain(self, piece: datetime | Minute) -> str:
         """Return a time with the name of its zone."""
-        return f"{self.words.time(piece, self.now, self.zone)} {zone_name(time_of(piece), self.zone)}"
+        return f"{self.words.time(piece, self.now, self.zone, dated=self.dated)} {zone_name(time_of(piece), self.zone)}"
 
 
 def mrkdwn(line: TextLine, limit: int, times: SlackTimes) -> str:
@@ -130,7 +132,7 @@ def _shortened(piece: Piece, longest: int) -> Piece:
 
 
 def _render(line: TextLine, limit: int, times: SlackTimes, *, dates: bool) -> str:
-    shown = ""
+    shown, times = "", replace(times, dated=needs_days(line, times.now))
     for piece in line:
         shown += _render_piece(piece, limit - len(shown), times, dates=dates)
     return shown

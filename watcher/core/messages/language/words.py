@@ -81,12 +81,19 @@ class Words:
             return self.duration(high)
         return self.text(Phrase.RANGE, low=self.duration(low), high=self.duration(high))
 
-    def time(self, piece: datetime | Minute, now: datetime, zone: tzinfo) -> str:
-        """Write a time without its zone: with the day where it is not near ``now``, e.g. ``26 Nov 09:00:00``."""
+    def time(self, piece: datetime | Minute, now: datetime, zone: tzinfo, *, dated: bool = False) -> str:
+        """Write a time without its zone: with the day where it is not near ``now``, e.g. ``26 Nov 09:00:00``.
+
+        Args:
+            piece: the time.
+            now: the time of sending.
+            zone: the zone of the reader.
+            dated: whether the day is written for a time near ``now``, too.
+        """
         time = time_of(piece)
         local = time.astimezone(zone)
         clock = f"{local:%H:%M}" if isinstance(piece, Minute) else f"{local:%H:%M:%S}"
-        if abs(now - time) < SAME_DAY:
+        if not dated and abs(now - time) < SAME_DAY:
             return clock
         year = None if abs(now - time) < SAME_YEAR else local.year
         return f"{self.day(year, local.month, local.day)} {clock}"
@@ -108,8 +115,9 @@ class Words:
 
     def _with_times(self, line: TextLine, now: datetime, zone: tzinfo, *, named: bool) -> TextLine:
         last = max(_times(line), default=None) if named else None
+        dated = needs_days(line, now)
         return tuple(
-            self.time(piece, now, zone) + (f" {zone_name(time_of(piece), zone)}" if index == last else "")
+            self.time(piece, now, zone, dated=dated) + (f" {zone_name(time_of(piece), zone)}" if index == last else "")
             if isinstance(piece, datetime | Minute)
             else piece
             for index, piece in enumerate(line)
@@ -146,6 +154,11 @@ def joined(parts: Iterable[TextLine], separator: str) -> TextLine:
 def time_of(piece: datetime | Minute) -> datetime:
     """Return the time of a piece that is one."""
     return piece.time if isinstance(piece, Minute) else piece
+
+
+def needs_days(line: TextLine, now: datetime) -> bool:
+    """Return whether each time of a line has its day: beside one that needs it, a clock alone reads as today's."""
+    return any(abs(now - time_of(piece)) >= SAME_DAY for piece in line if isinstance(piece, datetime | Minute))
 
 
 def zone_name(time: datetime, zone: tzinfo) -> str:

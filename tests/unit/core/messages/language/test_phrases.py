@@ -143,10 +143,16 @@ def test_the_zone_is_named_once_after_the_last_time_of_the_first_line_with_one()
     assert shown == ["head", "from 11:20:11 to 11:20:11 KST!", "at 11:20:11"]
 
 
+def test_beside_a_time_with_its_day_each_other_one_of_the_line_has_its_day() -> None:
+    lines = [("none since ", NOW - timedelta(days=1), "; expected by ", NOW), ("polled at ", NOW)]
+    shown = [plain_text(line) for line in ENGLISH_WORDS.with_times(lines, NOW, SEOUL)]
+    assert shown == ["none since 22 Nov 11:20:11; expected by 23 Nov 11:20:11 KST", "polled at 11:20:11"]
+
+
 def test_a_time_to_the_minute_has_its_zone_and_its_day_like_any_other() -> None:
     lines = [("at ", Minute(NOW), " to ", Minute(NOW + timedelta(days=1))), ("at ", NOW)]
     shown = [plain_text(line) for line in ENGLISH_WORDS.with_times(lines, NOW, SEOUL)]
-    assert shown == ["at 11:20 to 24 Nov 11:20 KST", "at 11:20:11"]
+    assert shown == ["at 23 Nov 11:20 to 24 Nov 11:20 KST", "at 11:20:11"]
     assert plain_text((Minute(NOW),)) == "2026-11-23 02:20 UTC"
 
 
