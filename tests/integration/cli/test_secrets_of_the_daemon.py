@@ -16,8 +16,11 @@ from tests.integration.cli.support import Result, Run, runner
 from tests.support import daemon_in_process
 from tests.support.recording_simulator import RecordingSimulator
 from tests.support.servers import Inbox, listening
+from watcher.cli import daemon_health
 from watcher.config import Config, ConfigError, find_file, usable_part
 from watcher.config.usable_part import load_usable
+from watcher.core.health.problems import DaemonHealth, DaemonState
+from watcher.core.health.readiness import NotReady, NotReadyReason
 from watcher.simulator import SIMULATOR_ACCESS_KEY, SIMULATOR_SECRET_KEY, serve
 
 SERVICE = "6wxgu1abcde"
@@ -113,6 +116,17 @@ async def test_the_documents_for_programs_are_the_same(place: Place) -> None:
     assert found["accounts"][0]["services"][0]["trainings"][0]["status"] == "learning"
     tested = document(await place.command("test hook --json"))
     assert (tested["receiver"], tested["delivered"]) == ("hook", True)
+
+
+async def test_check_says_where_the_daemon_sends_no_alerts_at_all(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unrouted = NotReadyReason(code=NotReady.EVENTS_UNROUTED, detail="1 event is not routed")
+    health = DaemonHealth(state=DaemonState.RUNNING, reasons=(unrouted,))
+    monkeypatch.setattr(daemon_health, "daemon_health", lambda *_: health)
+    online = await place.command("check --online")
+    assert (online.status, "daemon: 1 event is not routed" in online.out) == (1, True), online
+    assert len(document(await place.command("check --json --online"))["problems"]) == 1
 
 
 async def test_the_text_of_the_command_counts_not_that_of_the_daemon(place: Place) -> None:

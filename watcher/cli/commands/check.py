@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 
@@ -13,6 +15,7 @@ from watcher.cli.text.output import Screen, say, screen
 
 if TYPE_CHECKING:
     from watcher.config import Config
+    from watcher.core.health.problems import Problem
     from watcher.reports.online import OnlineCheck
     from watcher.reports.plan import PollPlan
 
@@ -21,7 +24,7 @@ END: Final = help_end(
     "aitems-watcher check --online",
     statuses={
         ExitStatus.OK: "",
-        ExitStatus.FAILED: "--online: a call failed",
+        ExitStatus.FAILED: "--online: a call failed, or the daemon sends no alerts at all",
         ExitStatus.CONFIG: (
             "the file is invalid or exceeds requests_per_second, a secret cannot be read, or a proxy is not supported"
         ),
@@ -54,13 +57,37 @@ def check(
         if not as_json:
             _show_plan(plan, out)
         checks = _check_online(settings, out, shown=not as_json) if online else []
+        stopped = _stopped(settings) if online else []
+        if not as_json:
+            _show_stopped(stopped, out)
         _warn_of_library()
         if not online:
             say("no secret was read and no call was made; check --online does both")
     if as_json:
         document = plan.as_json()
-        out.json({**document, "online": [_online_json(item) for item in checks]} if online else document)
-    raise typer.Exit(max(map(_exit_status, checks), default=ExitStatus.OK))
+        out.json({**document, **_online_part(checks, stopped)} if online else document)
+    at_least = ExitStatus.FAILED if stopped else ExitStatus.OK
+    raise typer.Exit(max([at_least, *map(_exit_status, checks)]))
+
+
+def _stopped(config: Config) -> list[Problem]:
+    """Return why the running daemon sends no alerts, if so: no call shows that."""
+    from watcher.cli.daemon_health import daemon_health
+    from watcher.core.health.problems import stops_alerts
+
+    return stops_alerts(daemon_health(config, os.environ))
+
+
+def _show_stopped(problems: Sequence[Problem], out: Screen) -> None:
+    from watcher.cli.text.receiver_check import show_stopped
+
+    show_stopped(problems, out)
+
+
+def _online_part(checks: Sequence[OnlineCheck], stopped: Sequence[Problem]) -> dict[str, object]:
+    from watcher.reports.receiver_check import stopped_json
+
+    return {"online": [_online_json(item) for item in checks], "problems": stopped_json(stopped)}
 
 
 def _warn_of_library() -> None:
