@@ -110,6 +110,7 @@ ENGLISH: Final[Mapping[str, str]] = MappingProxyType(
         "more-problems": "{n} more|{n} more",
         # In progress.
         "in-progress": "In progress",
+        "in-progress-known": "In progress when last polled",
         "training": "Training",
         "stage": "Stage",
         "elapsed": "Elapsed",

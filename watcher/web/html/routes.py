@@ -129,7 +129,7 @@ class PageRoutes:
         return await self._streams.response(partial(self._kept, parts.path, QueryParams(parts.query), session))
 
     async def _kept(self, path: str, query: QueryParams, session: Session) -> str:
-        """Return a page that is at most a second old: rendering one costs as much as reading for it."""
+        """Return a page that is at most three seconds old: rendering one costs as much as reading for it."""
         key = (path, str(query), session)
         return await self._rendered_pages.get(key, lambda: self._html(path, query, session))
 

@@ -1,0 +1,96 @@
+"""A value that was read for a page is kept for a second: one read serves many requests, and a failed one none."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from watcher.web.html.freshness import FRESH_SECONDS, KEPT, STALE_SECONDS, Kept
+
+
+class Reads:
+    """Counts reads; each returns its number once it may end."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.may_end = asyncio.Event()
+        self.may_end.set()
+        self.fails = False
+
+    async def __call__(self) -> int:
+        self.count += 1
+        number = self.count
+        await self.may_end.wait()
+        if self.fails:
+            raise OSError("unreadable")
+        return number
+
+
+class Clock:
+    """A clock that a test moves."""
+
+    seconds = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+async def test_requests_within_a_second_share_one_read() -> None:
+    clock, reads = Clock(), Reads()
+    kept = Kept[int](clock)
+    assert await asyncio.gather(*(kept.get("a", reads) for _ in range(5))) == [1] * 5
+    clock.seconds = FRESH_SECONDS - 0.01
+    assert await kept.get("a", reads) == 1
+    assert await kept.get("b", reads) == 2
+
+
+async def test_an_older_value_is_returned_while_the_next_is_read_and_no_very_old_one() -> None:
+    clock, reads = Clock(), Reads()
+    kept = Kept[int](clock)
+    assert await kept.get("a", reads) == 1
+    clock.seconds = FRESH_SECONDS
+    reads.may_end.clear()
+    assert [await kept.get("a", reads), await kept.get("a", reads)] == [1, 1]
+    await asyncio.sleep(0)
+    assert reads.count == 2
+    reads.may_end.set()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert await kept.get("a", reads) == 2
+    clock.seconds += STALE_SECONDS
+    assert await kept.get("a", reads) == 3
+
+
+async def test_a_failed_read_is_repeated_by_the_next_request() -> None:
+    kept, reads = Kept[int](Clock()), Reads()
+    reads.fails = True
+    with pytest.raises(OSError, match="unreadable"):
+        await kept.get("a", reads)
+    reads.fails = False
+    assert await kept.get("a", reads) == 2
+
+
+async def test_after_a_change_everything_is_read_anew_and_few_pages_are_kept() -> None:
+    kept, reads = Kept[int](Clock()), Reads()
+    for number in range(KEPT + 1):
+        await kept.get(number, reads)
+    assert await kept.get(KEPT, reads) == KEPT + 1
+    assert await kept.get(0, reads) == KEPT + 2
+    kept.clear()
+    assert await kept.get(KEPT, reads) == KEPT + 3
+
+
+async def test_an_older_value_is_not_returned_for_ever_while_a_read_does_not_end() -> None:
+    clock, reads = Clock(), Reads()
+    kept = Kept[int](clock)
+    await kept.get("a", reads)
+    clock.seconds = FRESH_SECONDS
+    reads.may_end.clear()
+    assert await kept.get("a", reads) == 1
+    clock.seconds = STALE_SECONDS
+    waiting = asyncio.ensure_future(kept.get("a", reads))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    reads.may_end.set()
+    assert await waiting == 2
