@@ -309,7 +309,7 @@ def read(database: Database) -> None:
             assert list(views.find_trainings(replace(wanted, after=known.ref.subject))) == []
         views.facts(), views.polls(), views.incidents(), views.overdue(), views.deviations(), views.queues()
         views.queues([State.DEAD]), views.silences(NOW), views.every_silence(), views.silence("x")
-        views.failing_receivers(), views.unannounced(), views.recent(newest.event)
+        views.failing_receivers(), views.unannounced(), views.recent(newest.event), views.names_in_events()
         views.deliveries(DeliveryFilter(beginning="msg_"))
 
 
