@@ -248,3 +248,18 @@ def test_an_alert_arrives_live_and_a_delivery_is_dropped(person: Visit) -> None:
     page.click("main button")
     assert page.url.endswith("/deliveries")
     assert person.errors == []
+
+
+def test_a_page_connects_again_after_a_refusal_and_shows_the_changes_that_it_missed(person: Visit) -> None:
+    person.sign_in()
+    page, streams = person.page, "**/live?**"
+    page.route(streams, lambda route: route.fulfill(status=502))
+    page.reload()
+    page.locator("#live-status", has_text="lost").wait_for()
+    # An answer that failed is in the console, which is no fault of the page.
+    person.errors.clear()
+    page.evaluate("document.getElementById('live-watcher').textContent = 'of an hour ago'")
+    page.unroute(streams)
+    page.locator("#live-watcher", has_text="Last poll").wait_for()
+    page.locator("#live-status.vh").wait_for(state="attached")
+    assert person.errors == []

@@ -1,4 +1,4 @@
-"""The live parts of a page as server-sent events: a part is sent when its text has changed."""
+"""The live parts of a page as server-sent events: each is sent at first, and when its text has changed."""
 
 from __future__ import annotations
 
@@ -47,8 +47,13 @@ class LiveStreams:
         self._open += 1
         try:
             async with asyncio.timeout(LONGEST_SECONDS):
-                known = hashes_of(parts_of(first))
+                parts = parts_of(first)
                 yield "retry: 5000\n\n"
+                # The page may be older than the stream: what changed while no stream was open is in these.
+                yield event("parts", " ".join(sorted(parts)))
+                for text in parts.values():
+                    yield event("part", text)
+                known = hashes_of(parts)
                 while True:
                     await asyncio.sleep(self._every_seconds)
                     try:

@@ -1,4 +1,4 @@
-"""The live parts of a page: found by their ids, sent when they change, and never by themselves."""
+"""The live parts of a page: found by their ids, sent at first and when they change."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ PAGE = (
     '<main><p id="live-status"></p><section class="a" id="live-a"><section>x</section>{}</section>'
     '<ul id="live-b"></ul></main>'
 )
+
+FIRST = 4
+"""The events before the first change: the wait of the browser, the names, and two parts."""
 
 
 async def read(pages: Sequence[str | Exception], streams: LiveStreams) -> list[str]:
@@ -44,10 +47,16 @@ def test_a_part_is_its_whole_element() -> None:
     }
 
 
+async def test_a_stream_begins_with_each_part_for_a_page_that_is_older() -> None:
+    sent = await read([PAGE.format("1")], LiveStreams(every_seconds=0))
+    parts = [event("part", text) for text in parts_of(PAGE.format("1")).values()]
+    assert sent == ["retry: 5000\n\n", event("parts", "live-a live-b"), *parts]
+
+
 async def test_a_part_is_sent_when_its_text_has_changed() -> None:
     sent = await read([PAGE.format("1"), PAGE.format("1"), PAGE.format("2")], LiveStreams(every_seconds=0))
     changed = event("part", '<section class="a" id="live-a"><section>x</section>2</section>')
-    assert sent == ["retry: 5000\n\n", ": \n\n", changed, ": \n\n"]
+    assert sent[FIRST:] == [": \n\n", changed, ": \n\n"]
 
 
 async def test_a_page_with_other_parts_is_loaded_again() -> None:
@@ -72,7 +81,7 @@ def test_an_event_of_several_lines_stays_one_event() -> None:
 @pytest.mark.parametrize("error", [StoreError("away"), ReadsBusyError()])
 async def test_a_stream_outlives_a_store_that_cannot_be_read_for_a_time(error: Exception) -> None:
     sent = await read([PAGE.format("1"), error, PAGE.format("2")], LiveStreams(every_seconds=0))
-    assert [part[:11] for part in sent] == ["retry: 5000", ": \n\n", "event: part", ": \n\n"]
+    assert [part[:11] for part in sent[FIRST:]] == [": \n\n", "event: part", ": \n\n"]
 
 
 async def test_a_page_that_is_gone_is_loaded_again_and_one_that_was_never_there_is_no_stream() -> None:

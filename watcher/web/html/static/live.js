@@ -1,20 +1,39 @@
 // Replaces the parts of a page that the server has rendered anew; without it, the page is complete as it is.
 "use strict";
 (() => {
+  const RELOAD_AT_MOST_EVERY_MS = 10000;
+  const CONNECT_AGAIN_MS = 10000;
   const source = document.body.dataset.live;
   const status = document.getElementById("live-status");
   if (!source || !status || !window.EventSource) return;
-  const stream = new EventSource(source);
   const say = (text) => { if (status.textContent !== text) status.textContent = text; };
-  stream.addEventListener("part", (event) => {
+  const replace = (event) => {
     const part = new DOMParser().parseFromString(event.data, "text/html").body.firstElementChild;
     const old = part && document.getElementById(part.id);
     // A part with the focus, or with an opened list, stays until its next change.
     if (!old || old.contains(document.activeElement) || old.querySelector("details[open]")) return;
+    if (old.outerHTML === part.outerHTML) return;
     old.replaceWith(part);
     say(status.dataset.changed);
-  });
-  stream.addEventListener("whole", () => { location.reload(); });
-  stream.addEventListener("open", () => { status.classList.add("vh"); say(""); });
-  stream.addEventListener("error", () => { status.classList.remove("vh"); say(status.dataset.lost); });
+  };
+  // A page that was loaded just now is not loaded again at once: a mistake here must not become a loop.
+  const reload = () => { setTimeout(() => location.reload(), RELOAD_AT_MOST_EVERY_MS - performance.now()); };
+  const compare = (event) => {
+    const parts = [...document.querySelectorAll('[id^="live-"]')].filter((part) => part !== status);
+    if (parts.map((part) => part.id).sort().join(" ") !== event.data) reload();
+  };
+  const connect = () => {
+    const stream = new EventSource(source);
+    stream.addEventListener("parts", compare);
+    stream.addEventListener("part", replace);
+    stream.addEventListener("whole", () => { location.reload(); });
+    stream.addEventListener("open", () => { status.classList.add("vh"); say(""); });
+    stream.addEventListener("error", () => {
+      status.classList.remove("vh");
+      say(status.dataset.lost);
+      // The browser gives up after an answer such as a proxy's 502; the daemon may be back later.
+      if (stream.readyState === EventSource.CLOSED) setTimeout(connect, CONNECT_AGAIN_MS);
+    });
+  };
+  connect();
 })();
