@@ -263,3 +263,27 @@ def test_a_page_connects_again_after_a_refusal_and_shows_the_changes_that_it_mis
     page.locator("#live-watcher", has_text="Last poll").wait_for()
     page.locator("#live-status.vh").wait_for(state="attached")
     assert person.errors == []
+
+
+def test_a_part_with_the_focus_is_replaced_when_it_has_lost_it(person: Visit) -> None:
+    person.sign_in()
+    page, path = person.page, every_page(person)["service"]
+    page.add_init_script(
+        "window.streams = []; const Real = EventSource;"
+        "window.EventSource = class extends Real { constructor(url) { super(url); streams.push(this); } };"
+    )
+    versions = f"{person.place.control}/_control/services/{path.rsplit('/', 1)[1]}/trains/pop/versions"
+    _put(f"{versions}/focus000001", "learning")
+    page = person.go("/")
+    page.locator("#live-progress", has_text="learning").first.wait_for()
+    page.locator("#live-services a").first.focus()
+    page.evaluate("document.getElementById('live-services').classList.add('old')")
+    page.evaluate("document.getElementById('live-progress').classList.add('old')")
+    _put(f"{versions}/focus000002", "learning")
+    page.locator("#live-progress:not(.old)").wait_for()
+    page.wait_for_timeout(6_000)
+    assert page.locator("#live-services.old").count() == 1, "the part was taken away under the focus"
+    # Without a stream, so that no later change replaces it.
+    page.evaluate("streams.forEach((stream) => stream.close())")
+    page.evaluate("document.activeElement.blur()")
+    page.locator("#live-services:not(.old)").wait_for()

@@ -7,15 +7,31 @@
   const status = document.getElementById("live-status");
   if (!source || !status || !window.EventSource) return;
   const say = (text) => { if (status.textContent !== text) status.textContent = text; };
-  const replace = (event) => {
-    const part = new DOMParser().parseFromString(event.data, "text/html").body.firstElementChild;
-    const old = part && document.getElementById(part.id);
-    // A part with the focus, or with an opened list, stays until its next change.
-    if (!old || old.contains(document.activeElement) || old.querySelector("details[open]")) return;
-    if (old.outerHTML === part.outerHTML) return;
+  const waiting = new Map();
+  const replace = (part) => {
+    const old = document.getElementById(part.id);
+    if (!old || old.outerHTML === part.outerHTML) return;
     old.replaceWith(part);
     say(status.dataset.changed);
   };
+  // A part with the focus, or with an opened list, waits until neither is so.
+  const isUsed = (old) => old && (old.contains(document.activeElement) || old.querySelector("details[open]"));
+  const replaceUnused = () => {
+    for (const [id, part] of [...waiting]) {
+      if (isUsed(document.getElementById(id))) continue;
+      waiting.delete(id);
+      replace(part);
+    }
+  };
+  const receive = (event) => {
+    const part = new DOMParser().parseFromString(event.data, "text/html").body.firstElementChild;
+    if (part) waiting.set(part.id, part);
+    replaceUnused();
+  };
+  // Later than the click that took the focus away: it must not miss its target.
+  const replaceLater = () => setTimeout(replaceUnused, 500);
+  document.addEventListener("focusout", replaceLater);
+  document.addEventListener("toggle", replaceLater, true);
   // A page that was loaded just now is not loaded again at once: a mistake here must not become a loop.
   const reload = () => { setTimeout(() => location.reload(), RELOAD_AT_MOST_EVERY_MS - performance.now()); };
   const compare = (event) => {
@@ -25,7 +41,7 @@
   const connect = () => {
     const stream = new EventSource(source);
     stream.addEventListener("parts", compare);
-    stream.addEventListener("part", replace);
+    stream.addEventListener("part", receive);
     stream.addEventListener("whole", () => { location.reload(); });
     stream.addEventListener("open", () => { status.classList.add("vh"); say(""); });
     stream.addEventListener("error", () => {
