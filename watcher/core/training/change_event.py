@@ -1,4 +1,4 @@
-"""The event of a change of a training: its kind, its reason, its bounds, and the run that it belongs to."""
+"""The events of a training: of a change of its status, and of a fact beside it, such as an update that ended."""
 
 from __future__ import annotations
 
@@ -70,6 +70,50 @@ def change_event(
         group=None if catch_up is None else catch_up.id,
         outage=None if catch_up is None else catch_up.outage,
         record=known.record,
+    )
+
+
+def event_without_change(  # noqa: PLR0913 - the facts of one event
+    snapshot: Snapshot,
+    context: DecisionContext,
+    *,
+    kind: Kind,
+    reason: DecisionReason,
+    seq: int,
+    times: Bounds,
+    now: datetime,
+) -> Event:
+    """Return an event about a training whose status stays; callers add its facts.
+
+    Args:
+        snapshot: The recorded state.
+        context: The facts beside it.
+        kind: The kind of the event.
+        reason: Why it is recorded.
+        seq: Its number among the events of the training.
+        times: Between these it happened; a wall clock that was set back may have swapped them.
+        now: The present time, UTC.
+    """
+    ref, after = snapshot.ref, min(times.after, times.before)
+    return Event(
+        id=event_id(context.epoch, ref.subject, seq),
+        kind=kind,
+        subject=ref.subject,
+        seq=seq,
+        reason=reason.value,
+        account=ref.account,
+        service=ref.service,
+        training_type=ref.type,
+        version=ref.version,
+        service_name=context.service_name,
+        labels=context.labels,
+        links=context.links,
+        from_status=None,
+        to_status=None,
+        after=after,
+        before=times.before,
+        recorded_at=now,
+        record=snapshot.record,
     )
 
 

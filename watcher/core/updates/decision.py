@@ -14,7 +14,9 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
-from watcher.core.event import Event, Kind, event_id
+from watcher.core.durations.current_run import Bounds
+from watcher.core.event import Event, Kind
+from watcher.core.training.change_event import event_without_change
 from watcher.core.training.decision import DecisionContext, DecisionReason
 from watcher.core.training.model import Phase, Snapshot, phase_of
 from watcher.core.updates.model import EMPTY_LOG, ShownUpdate, facts_of
@@ -109,28 +111,13 @@ def _event(
     context: DecisionContext,
     times: UpdateTimes,
 ) -> Event:
-    ref, before = snapshot.ref, times.before
-    # A wall clock that was set back between the two must not swap the bounds.
-    after = min(times.after or before, before)
-    return Event(
-        id=event_id(context.epoch, ref.subject, seq),
+    event = event_without_change(
+        snapshot,
+        context,
         kind=_KINDS[update_phase(update.status)],
-        subject=ref.subject,
+        reason=DecisionReason.UPDATE_ENDED,
         seq=seq,
-        reason=DecisionReason.UPDATE_ENDED.value,
-        account=ref.account,
-        service=ref.service,
-        training_type=ref.type,
-        version=ref.version,
-        service_name=context.service_name,
-        labels=context.labels,
-        links=context.links,
-        from_status=None,
-        to_status=None,
-        late=after < context.polling_since,
-        after=after,
-        before=before,
-        recorded_at=times.now,
-        update=facts_of(update),
-        record=snapshot.record,
+        times=Bounds(after=times.after or times.before, before=times.before),
+        now=times.now,
     )
+    return replace(event, late=event.after < context.polling_since, update=facts_of(update))

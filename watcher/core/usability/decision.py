@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from watcher.core.durations.current_run import Bounds
-from watcher.core.event import Event, Kind, event_id
+from watcher.core.event import Event, Kind
+from watcher.core.training.change_event import event_without_change
 from watcher.core.training.decision import Decision, DecisionContext, DecisionReason
 from watcher.core.training.model import Phase, Snapshot, phase_of
 from watcher.core.training.retraining import Retraining
@@ -112,26 +113,13 @@ def _facts(retraining: Retraining, completed: Bounds) -> UnusableFacts | None:
 def _event(
     snapshot: Snapshot, facts: UnusableFacts, asked_at: datetime, context: DecisionContext, now: datetime
 ) -> Event:
-    ref, seq = snapshot.ref, snapshot.seq + 1
-    return Event(
-        id=event_id(context.epoch, ref.subject, seq),
+    event = event_without_change(
+        snapshot,
+        context,
         kind=Kind.UNUSABLE,
-        subject=ref.subject,
-        seq=seq,
-        reason=DecisionReason.NO_RESULT.value,
-        account=ref.account,
-        service=ref.service,
-        training_type=ref.type,
-        version=ref.version,
-        service_name=context.service_name,
-        labels=context.labels,
-        links=context.links,
-        from_status=None,
-        to_status=None,
-        # A wall clock that was set back between the two must not swap the bounds.
-        after=min(asked_at, now),
-        before=now,
-        recorded_at=now,
-        unusable=facts,
-        record=snapshot.record,
+        reason=DecisionReason.NO_RESULT,
+        seq=snapshot.seq + 1,
+        times=Bounds(after=asked_at, before=now),
+        now=now,
     )
+    return replace(event, unusable=facts)

@@ -64,6 +64,8 @@ def _is_over(task: asyncio.Task[Value], age_seconds: float) -> bool:
 
 def _next_entry(before: _Entry[Value] | None, now: float, read: Callable[[], Awaitable[Value]]) -> _Entry[Value]:
     task = asyncio.ensure_future(_awaited(read))
+    # Nobody may be waiting for it: a failure that nobody reads would be logged as lost.
+    task.add_done_callback(_has_failed)
     if before is None or _has_failed(before.task):
         return _Entry(now, task, None, now)
     return _Entry(now, task, before.task.result(), before.at)

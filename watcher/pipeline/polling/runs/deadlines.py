@@ -12,7 +12,7 @@ from watcher.core.training.stuck_rules import StuckRules
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class _KnownDeadline:
     run: CurrentRun
     rules: StuckRules
     deadline: datetime | None
@@ -22,7 +22,7 @@ class Deadlines:
     """Remembers deadlines: each poll asks for those of all its trainings in progress, and few of them have changed."""
 
     def __init__(self) -> None:
-        self._known: dict[TrainingRef, _Known] = {}
+        self._known: dict[TrainingRef, _KnownDeadline] = {}
 
     def of(self, snapshot: Snapshot, rules: StuckRules) -> datetime | None:
         """Return the time at which a training may be stuck next, UTC; ``None`` where no limit is known."""
@@ -31,7 +31,7 @@ class Deadlines:
         known = self._known.get(snapshot.ref)
         # A change makes another object; to compare the fields takes longer than to compute the deadline.
         if known is None or known.run is not snapshot.run or known.rules is not rules:
-            known = _Known(snapshot.run, rules, next_deadline(snapshot, rules))
+            known = _KnownDeadline(snapshot.run, rules, next_deadline(snapshot, rules))
             self._known[snapshot.ref] = known
         return known.deadline
 

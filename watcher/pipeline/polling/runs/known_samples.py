@@ -16,7 +16,7 @@ LONGEST: Final = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class _KnownSample:
     samples: Samples
     read_at: datetime
 
@@ -29,7 +29,7 @@ class KnownSamples:
     """
 
     def __init__(self) -> None:
-        self._known: dict[RunGroup, _Known] = {}
+        self._known: dict[RunGroup, _KnownSample] = {}
 
     def of(self, group: RunGroup, now: datetime) -> Samples | None:
         """Return the samples of a group; ``None`` where they are not known, or too old."""
@@ -40,7 +40,7 @@ class KnownSamples:
     def keep(self, group: RunGroup, samples: Samples, now: datetime) -> None:
         """Keep the samples of a group that were read now."""
         self._known.pop(group, None)
-        self._known[group] = _Known(samples, now)
+        self._known[group] = _KnownSample(samples, now)
         if len(self._known) > MOST_GROUPS:
             del self._known[next(iter(self._known))]
 
