@@ -38,10 +38,13 @@ class StoreReader:
         if self._waiting >= WAITING_MAX:
             raise ReadsBusyError
         self._waiting += 1
+        # A request that ends early leaves its slot taken: the thread still reads.
+        return await asyncio.shield(self._in_slot(read))
+
+    async def _in_slot(self, read: Callable[[Views], Result]) -> Result:
         try:
             async with self._slots:
-                # Not cancelled with its request: the slot would be free while the thread still reads.
-                return await asyncio.shield(asyncio.to_thread(self._read, read))
+                return await asyncio.to_thread(self._read, read)
         finally:
             self._waiting -= 1
 

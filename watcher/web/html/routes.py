@@ -51,7 +51,7 @@ ENDED_SILENCES: Final = 20
 PLOTTED: Final = timedelta(days=90)
 FILTER_MAX: Final = 200
 PER_SECOND: Final = 300.0
-"""Requests of one client: a page with its parts is five, and one that is a second old is not made again."""
+"""Requests of one client: a page with its parts is five, and one that was made within a second is not made again."""
 BURST: Final = 600.0
 
 
