@@ -7,18 +7,18 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Final, Protocol
 
 from bench.daemon import Daemon, Server, configuration, daemon, server
-from bench.figure import Bar, Figure, Yardstick, percentile
+from bench.figure import Bar, Figure, Yardstick
 from bench.process import Usage
 from bench.world import service_name, version
 
 INTERVAL_SECONDS: Final = 30
 CHANGED_SHARE: Final = 0.01
 PER_SERVICE: Final = 1000
+LATENESS: Final = "aitems_watcher_poll_lateness_seconds"
 LISTED: Final = 'service = "*"\ninterval = "30s"\nidle_interval = "30s"'
 
 
@@ -69,20 +69,19 @@ def lists(trainings: int, sweeps: int) -> Sweeps:
         return Sweeps(trainings, sweeps, used, api.control("counts")["polls"] - polls)
 
 
-def views(trainings: int, sweeps: int) -> tuple[Sweeps, list[float]]:
-    """Measure sweeps over single trainings; return the seconds by which each poll missed its interval too.
+def views(trainings: int, sweeps: int) -> tuple[Sweeps, float]:
+    """Measure sweeps over single trainings; return the lateness of polls too, the 99th percentile in seconds.
 
     Each has a service of its own, since two of one service share a list.
     """
     with running(trainings, list(single(trainings, "30s")), per_service=1) as (api, watcher):
-        _wait_for_baseline(api, trainings)
+        watcher.wait_for_baseline()
         time.sleep(INTERVAL_SECONDS)
-        api.control("starts", on=True)
-        before, polls = watcher.usage(), api.control("counts")["polls"]
+        before, polls, late = watcher.usage(), api.control("counts")["polls"], watcher.buckets(LATENESS)
         time.sleep(INTERVAL_SECONDS * sweeps)
         used = watcher.usage().since(before)
         done = api.control("counts")["polls"] - polls
-        return Sweeps(trainings, sweeps, used, done), list(missed(api.control("starts", on=False)))
+        return Sweeps(trainings, sweeps, used, done), quantile(late, watcher.buckets(LATENESS), 0.99)
 
 
 def list_figures(measured: Sequence[Sweeps], peer_milliseconds: float | None) -> list[Figure]:
@@ -100,16 +99,15 @@ def list_figures(measured: Sequence[Sweeps], peer_milliseconds: float | None) ->
     return figures
 
 
-def view_figures(measured: Sweeps, lateness: Sequence[float], peer: Peer | None, script_ms: float) -> list[Figure]:
+def view_figures(measured: Sweeps, late_seconds: float, peer: Peer | None, script_ms: float) -> list[Figure]:
     """P2 and P6, beside the peer of the same minutes and the CPU milliseconds a view of a naive script."""
     name = f"{measured.trainings:,} single trainings by view, 30 s"
     each = 1000 * measured.usage.cpu_seconds / max(1.0, measured.polls)
     script = Yardstick("a script with urllib", script_ms)
-    late = 1000 * percentile(lateness, 99)
     figures = [
         Figure(id="P2", name=name, value=each, unit="CPU ms a poll", bar=1.0, yardstick=script),
         Figure(id="P2", name=f"{name}: memory", value=measured.usage.peak_mb, unit="MB", bar=100),
-        Figure(id="P6", name=f"{name}: lateness, p99", value=late, unit="ms", bar=250),
+        Figure(id="P6", name=f"{name}: lateness, p99", value=1000 * late_seconds, unit="ms", bar=250),
     ]
     if peer is not None:
         beside = Yardstick(f"{peer.name}, CPU ms", peer.milliseconds)
@@ -158,7 +156,8 @@ def _wait_for_baseline(api: Server, polls: int) -> None:
     time.sleep(INTERVAL_SECONDS / 3)
 
 
-def missed(starts: dict[str, list[float]]) -> Iterator[float]:
-    """Yield the seconds by which each poll missed its interval, from the times of the polls by path."""
-    for times in starts.values():
-        yield from (abs(later - earlier - INTERVAL_SECONDS) for earlier, later in pairwise(times))
+def quantile(before: dict[float, float], after: dict[float, float], share: float) -> float:
+    """Return a quantile of what a histogram counted between two readings, in seconds: the bound of its bucket."""
+    counts = {bound: count - before.get(bound, 0.0) for bound, count in after.items()}
+    total = max(counts.values())
+    return min(bound for bound, count in counts.items() if count >= share * total)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.daemon import Server, free_port, server
-from bench.polling import INTERVAL_SECONDS, PER_SERVICE, missed
+from bench.polling import INTERVAL_SECONDS, PER_SERVICE
 from bench.process import Usage, total
 from bench.world import STAGES, service_name, version
 
@@ -36,8 +36,6 @@ class StackUse:
 
     usage: Usage
     polls: float
-    missed_seconds: list[float]
-    """The seconds by which each view missed its interval."""
     name: str = NAME
 
     @property
@@ -58,12 +56,11 @@ def measure(trainings: int, sweeps: int) -> StackUse | None:
     services = max(1, trainings // PER_SERVICE)
     with server(services, min(trainings, PER_SERVICE)) as api, running(api, trainings, INTERVAL_SECONDS) as pids:
         time.sleep(INTERVAL_SECONDS + START_SECONDS)
-        api.control("starts", on=True)
         before, polls = total(pids), api.control("counts")["polls"]
         time.sleep(INTERVAL_SECONDS * sweeps)
         used = total(pids).since(before)
         done = api.control("counts")["polls"] - polls
-        return StackUse(used, done, list(missed(api.control("starts", on=False))))
+        return StackUse(used, done)
 
 
 def latencies(services: int, per_service: int, seconds: float, pause_seconds: float) -> list[float] | None:
