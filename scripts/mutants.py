@@ -38,6 +38,7 @@ HANGING: Final = "tests/integration/virtual/test_stuck.py"
 RUN: Final = "tests/unit/core/training/test_run.py"
 PAST_RUNS: Final = "tests/integration/store/test_past_runs.py"
 COMPARER: Final = "tests/unit/pipeline/polling/test_comparer.py"
+DEADLINES: Final = "tests/unit/pipeline/polling/runs/test_deadlines.py"
 INTERVALS: Final = "tests/unit/pipeline/polling/test_intervals.py"
 OVERDUE: Final = "tests/integration/virtual/test_overdue.py"
 
@@ -547,8 +548,8 @@ MUTANTS: Final = (
     Mutant(
         "a limit that passes before an unchanged list is not looked at",
         "watcher/pipeline/polling/runs/in_progress.py",
-        "return deadline is not None and deadline <= asked_at",
-        "return False",
+        "cache.deadlines(context.poll).due(result.asked_at)",
+        "set()",
         HANGING,
     ),
     Mutant(
@@ -610,9 +611,23 @@ MUTANTS: Final = (
     Mutant(
         "a deadline stays when its run changes",
         "watcher/pipeline/polling/runs/deadlines.py",
-        "known.run is not snapshot.run or ",
-        "",
-        INTERVALS,
+        "if self._deadlines.get(ref) == deadline:",
+        "if ref in self._deadlines or self._deadlines.get(ref) == deadline:",
+        DEADLINES,
+    ),
+    Mutant(
+        "a deadline that has passed stays so although the clock was set back",
+        "watcher/pipeline/polling/runs/deadlines.py",
+        "if self._now is not None and now < self._now:",
+        "if False:",
+        DEADLINES,
+    ),
+    Mutant(
+        "an idle service with one training in progress keeps the idle interval",
+        "watcher/pipeline/polling/cache.py",
+        "            yield from (known[ref] for ref in refs if ref in known)",
+        "            yield from ()",
+        "tests/unit/pipeline/polling",
     ),
     Mutant(
         "a run that ends before the next poll is no start of its retraining",

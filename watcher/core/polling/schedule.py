@@ -56,6 +56,11 @@ def needs_fast_polls(snapshot: Snapshot, now: datetime) -> bool:
     return now - (snapshot.changed_before or snapshot.first_seen_at) < FAST_LIMIT
 
 
+def may_need_fast_polls(snapshot: Snapshot) -> bool:
+    """Return whether this training needs the fast interval at some time, unless it changes."""
+    return needs_answer(snapshot) or (snapshot.may_be_in_progress and not snapshot.gone)
+
+
 def interval_for(cadence: Cadence, snapshots: Iterable[Snapshot], now: datetime) -> timedelta:
     """Return the interval until the next poll of these trainings."""
     if any(needs_fast_polls(snapshot, now) for snapshot in snapshots):

@@ -18,11 +18,12 @@ from watcher.core.event import after_restore
 from watcher.core.incidents.model import Incident
 from watcher.core.polling.plan import Poll
 from watcher.core.polling.result import PollState
+from watcher.core.polling.schedule import may_need_fast_polls
 from watcher.core.training.model import ServiceRef, Snapshot, TrainingRef
 from watcher.core.training.retraining import Retraining, RetrainingRef
 from watcher.core.training.run import run_after_restore
 from watcher.core.usability.facts import AWAITING
-from watcher.pipeline.polling.runs.deadlines import Deadlines
+from watcher.pipeline.polling.runs.deadlines import Deadlines, PollDeadlines
 from watcher.pipeline.ports import PollStore
 from watcher.pipeline.wakeup import Wake
 
@@ -35,8 +36,9 @@ class PollCache:
         self._services: dict[ServiceRef, dict[TrainingRef, Snapshot]] = {}
         self._polls: dict[str, PollState] = {}
         self._in_progress: dict[ServiceRef, set[TrainingRef]] = {}
-        self.deadlines = Deadlines()
-        """Those of the trainings in progress."""
+        self._unsettled: dict[ServiceRef, set[TrainingRef]] = {}
+        """The trainings without a run in progress that may need the fast interval."""
+        self._deadlines = Deadlines()
         self._awaiting_results: dict[ServiceRef, set[TrainingRef]] = {}
         """The completed trainings without an inference result that is awaited."""
         self._viewed: dict[ServiceRef, set[TrainingRef]] = {}
@@ -86,6 +88,20 @@ class PollCache:
         if poll.training is not None:
             return [known[poll.training]] if poll.training in refs else []
         return [known[ref] for ref in refs if poll.concerns(ref)]
+
+    def unsettled(self, poll: Poll) -> Iterator[Snapshot]:
+        """Yield each training of a poll that may need the fast interval, and perhaps others in progress."""
+        known = self.known(poll)
+        for refs in (self._in_progress.get(poll.service, ()), self._unsettled.get(poll.service, ())):
+            yield from (known[ref] for ref in refs if ref in known)
+
+    def deadlines(self, poll: Poll) -> PollDeadlines:
+        """Return when trainings of a poll may be stuck."""
+        return self._deadlines.of(poll, self.in_progress)
+
+    def forget_deadlines(self, key: str) -> None:
+        """Forget the deadlines of a poll that has ended."""
+        self._deadlines.forget(key)
 
     def awaiting_results(self, poll: Poll) -> list[Snapshot]:
         """Return the completed trainings of a poll whose inference result is awaited."""
@@ -239,17 +255,20 @@ class PollCache:
 
     def _adopt(self, snapshots: Iterable[Snapshot]) -> None:
         for snapshot in snapshots:
-            service = snapshot.ref.service_ref
-            self._services.setdefault(service, {})[snapshot.ref] = snapshot
-            if snapshot.run is not None:
-                self._in_progress.setdefault(service, set()).add(snapshot.ref)
-            elif service in self._in_progress:
-                self._in_progress[service].discard(snapshot.ref)
-                self.deadlines.forget(snapshot.ref)
-            if snapshot.result in AWAITING:
-                self._awaiting_results.setdefault(service, set()).add(snapshot.ref)
-            elif service in self._awaiting_results:
-                self._awaiting_results[service].discard(snapshot.ref)
+            runs = snapshot.run is not None
+            self._services.setdefault(snapshot.ref.service_ref, {})[snapshot.ref] = snapshot
+            _mark(self._in_progress, snapshot.ref, member=runs)
+            _mark(self._unsettled, snapshot.ref, member=not runs and may_need_fast_polls(snapshot))
+            _mark(self._awaiting_results, snapshot.ref, member=snapshot.result in AWAITING)
+            self._deadlines.note(snapshot)
+
+
+def _mark(refs: dict[ServiceRef, set[TrainingRef]], ref: TrainingRef, *, member: bool) -> None:
+    """Add a training to those of its service, or remove it from them."""
+    if member:
+        refs.setdefault(ref.service_ref, set()).add(ref)
+    elif ref.service_ref in refs:
+        refs[ref.service_ref].discard(ref)
 
 
 def _training_of(key: str) -> TrainingRef | None:

@@ -83,12 +83,12 @@ class Intervals:
         return passed if before is None else max(passed, before + poll.cadence.interval.total_seconds())
 
     def _usual_interval(self, poll: Poll, presents: Sequence[datetime]) -> timedelta:
-        usual = min(interval_for(poll.cadence, self._cache.known(poll).values(), now) for now in presents)
+        usual = min(interval_for(poll.cadence, self._cache.unsettled(poll), now) for now in presents)
         if not poll.cadence.adapts or usual != poll.cadence.interval:
             return usual
         in_progress = self._cache.in_progress(poll)
         running = [item for item in in_progress if any(needs_fast_polls(item, now) for now in presents)]
-        if not running or any(needs_answer(item) for item in self._cache.known(poll).values()):
+        if not running or any(needs_answer(item) for item in self._cache.unsettled(poll)):
             return usual
         return min(next_wait((_density_of(item, presents) for item in running), usual), poll.cadence.longest)
 

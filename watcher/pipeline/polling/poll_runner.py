@@ -106,6 +106,7 @@ class PollRunner:
 
     def forget(self, key: str) -> None:
         """Forget the lists of a poll that has ended; what is still known of the service stays in the cache."""
+        self._cache.forget_deadlines(key)
         self._confirmer.forget(key)
         self.update_rounds.forget(key)
 

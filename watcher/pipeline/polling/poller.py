@@ -31,7 +31,7 @@ from watcher.pipeline.polling.intervals import Intervals
 from watcher.pipeline.polling.poll_runner import PollRunner
 from watcher.pipeline.polling.recorder import Recorder
 from watcher.pipeline.polling.runs.comparer import RunComparer
-from watcher.pipeline.polling.runs.in_progress import rules_of
+from watcher.pipeline.polling.runs.deadlines import rules_of
 from watcher.pipeline.polling.runs.overdue import expected_retrainings
 from watcher.pipeline.polling.targets import PollTarget, PollTargets
 from watcher.pipeline.polling.updates.rounds import NO_SERVICE_APIS
@@ -152,7 +152,7 @@ class Poller:
     def in_progress(self) -> list[RunInProgress]:
         """Return the watched trainings that have a run in progress."""
         return [
-            run_in_progress(snapshot, rules_of(target.poll, snapshot))
+            run_in_progress(snapshot, rules_of(target.poll, snapshot.ref))
             for target in self._targets
             if not target.poll.discovers
             for snapshot in self.cache.in_progress(target.poll)

@@ -8,7 +8,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Final
-from unittest import mock
 
 import pytest
 
@@ -17,11 +16,9 @@ from watcher.core.durations.current_run import Bounds, CurrentRun, LearnedLimits
 from watcher.core.polling.plan import Poll, WatchAttributes
 from watcher.core.polling.schedule import Cadence
 from watcher.core.training.model import ServiceRef, Snapshot, TrainingRef
-from watcher.core.training.stuck import next_deadline
 from watcher.core.training.stuck_rules import StuckRules
 from watcher.pipeline.polling.cache import PollCache
 from watcher.pipeline.polling.intervals import Intervals
-from watcher.pipeline.polling.runs.deadlines import Deadlines
 from watcher.pipeline.polling.targets import PollTarget
 
 START: Final = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
@@ -72,20 +69,6 @@ def limited(number: int, passes_after_seconds: float) -> Snapshot:
     )
     ref = TrainingRef("main", "s", "pop", f"v{number}")
     return Snapshot(ref=ref, status="learning", seen_after=START, first_seen_at=START, run=run)
-
-
-def test_a_deadline_is_computed_once_for_a_change_of_the_run_or_of_the_rules() -> None:
-    deadlines, rules = Deadlines(), StuckRules(usual=LIMIT)
-    snapshot = limited(1, 17)
-    assert snapshot.run is not None
-    with mock.patch("watcher.pipeline.polling.runs.deadlines.next_deadline", side_effect=next_deadline) as computed:
-        for _poll in range(3):
-            assert deadlines.of(snapshot, rules) == START + timedelta(seconds=17)
-        assert computed.call_count == 1
-        later = replace(snapshot, run=snapshot.run.with_gap(timedelta(seconds=9)))
-        assert deadlines.of(later, rules) == START + timedelta(seconds=26)
-        assert deadlines.of(later, StuckRules(usual=LIMIT / 2)) == START + timedelta(seconds=26) - LIMIT / 2
-        assert deadlines.of(replace(later, gone=True), rules) is None
 
 
 def polled(trainings: Sequence[Snapshot]) -> tuple[Intervals, PollTarget, World]:

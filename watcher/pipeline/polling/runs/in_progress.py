@@ -8,15 +8,9 @@ from datetime import datetime
 from watcher.core.polling.plan import Poll
 from watcher.core.polling.result import PollResult
 from watcher.core.training.model import Shown, Snapshot
-from watcher.core.training.stuck_rules import LEARNED_RULES, StuckRules
 from watcher.pipeline.polling.cache import PollCache
 from watcher.pipeline.polling.last_shown import last_shown_at
 from watcher.pipeline.polling.targets import PollContext
-
-
-def rules_of(poll: Poll, snapshot: Snapshot) -> StuckRules:
-    """Return the rules of the watch of a training."""
-    return poll.attributes_of(snapshot.ref).stuck_rules or LEARNED_RULES
 
 
 def shown_in_progress(
@@ -32,28 +26,17 @@ def shown_in_progress(
         result: its answer.
         beside: the trainings that are decided anyway.
     """
-    running = cache.in_progress(context.poll)
-    had_gap = _had_gap(cache, context)
-    waiting = {item.ref for item in running if _has_passed(cache, context.poll, item, result.asked_at)}
-    waiting |= {item.ref for item in running if had_gap and _was_unpolled(cache, context, item)}
+    waiting = cache.deadlines(context.poll).due(result.asked_at)
+    if _had_gap(cache, context):
+        running = cache.in_progress(context.poll)
+        waiting |= {item.ref for item in running if _was_unpolled(cache, context, item)}
     waiting -= {item.ref for item in beside}
     return [item for item in result.shown if item.ref in waiting] if waiting else []
 
 
 def earliest_deadline(cache: PollCache, poll: Poll, after: datetime) -> datetime | None:
     """Return the next time after this one at which a training of a poll may be stuck; ``None`` where there is none."""
-    deadlines = (cache.deadlines.of(item, rules_of(poll, item)) for item in cache.in_progress(poll))
-    return min((time for time in deadlines if time is not None and time > after), default=None)
-
-
-def _has_passed(cache: PollCache, poll: Poll, snapshot: Snapshot, asked_at: datetime) -> bool:
-    """Return whether a limit has passed before a request, or is not looked up yet."""
-    if snapshot.gone or snapshot.run is None:
-        return False
-    if snapshot.run.limits is None:
-        return True
-    deadline = cache.deadlines.of(snapshot, rules_of(poll, snapshot))
-    return deadline is not None and deadline <= asked_at
+    return cache.deadlines(poll).earliest(after)
 
 
 def _had_gap(cache: PollCache, context: PollContext) -> bool:
