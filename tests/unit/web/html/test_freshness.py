@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 import pytest
 
@@ -94,3 +95,30 @@ async def test_an_older_value_is_not_returned_for_ever_while_a_read_does_not_end
     assert not waiting.done()
     reads.may_end.set()
     assert await waiting == 2
+
+
+@pytest.mark.parametrize("cancelled", [False, True])
+async def test_a_read_that_fails_after_its_request_has_ended_is_not_reported_as_lost(*, cancelled: bool) -> None:
+    lost: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: lost.append(context["message"]))
+    kept, reads = Kept[int](Clock()), Reads()
+    reads.fails = True
+    reads.may_end.clear()
+    request = asyncio.ensure_future(kept.get("a", reads))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    request.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await request
+    reading = kept._entries["a"].task
+    if cancelled:
+        reading.cancel()
+    reads.may_end.set()
+    await asyncio.wait([reading])
+    # A failure that nobody has read is reported when the task is removed from memory.
+    kept.clear()
+    del reading
+    gc.collect()
+    assert lost == []
+    reads.fails = False
+    assert await kept.get("a", reads) == 2
