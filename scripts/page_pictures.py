@@ -5,6 +5,7 @@ It starts a simulated AiTEMS and a daemon: ``PYTHONPATH=. python scripts/page_pi
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import socket
@@ -77,10 +78,10 @@ def running() -> Iterator[str]:
         (folder / "config.toml").write_text(CONFIG.format(web=web, api=api))
         wait_for(f"http://127.0.0.1:{api}/_control")
         stack.enter_context(program("run", "--config", str(folder / "config.toml")))
-        wait_for(f"http://127.0.0.1:{web}/healthz")
-        # Until the first polls are done.
-        time.sleep(8)
-        yield f"http://127.0.0.1:{web}"
+        url = f"http://127.0.0.1:{web}"
+        wait_for(f"{url}/healthz")
+        wait_for_polls(f"{url}/api/v1/status")
+        yield url
 
 
 @contextmanager
@@ -133,6 +134,16 @@ def wait_for(url: str) -> None:
         else:
             return
     raise SystemExit(f"{url} does not answer")
+
+
+def wait_for_polls(url: str) -> None:
+    """Wait until each poll has an answer, so that the pages know every service."""
+    for _ in range(300):
+        polls = json.loads(read(url))["polls"]
+        if polls and all(poll["answered_at"] for poll in polls):
+            return
+        time.sleep(0.1)
+    raise SystemExit("some polls have no answer after half a minute")
 
 
 def free_port() -> int:
