@@ -117,6 +117,21 @@ async def test_a_badge_names_the_gravest_problem_of_a_service(path: Path) -> Non
     assert (await SignedSite(path, None).get("/badge/main/none.svg")).status == 404
 
 
+async def test_a_badge_is_asked_for_anew_each_time_and_not_sent_again_while_it_holds(path: Path) -> None:
+    site = SignedSite(path, None)
+    first = await site.get("/badge/main/shop0000001.svg")
+    assert first.headers["cache-control"] == "private, no-cache"
+    again = await ask(site.app, "/badge/main/shop0000001.svg", {"If-None-Match": first.headers["etag"]})
+    assert (again.status, again.body, again.headers["cache-control"]) == (304, b"", "private, no-cache")
+
+
+async def test_a_badge_needs_the_token_that_a_proxy_may_add(path: Path) -> None:
+    site = SignedSite(path)
+    target = "/badge/main/shop0000001.svg"
+    assert (await ask(site.app, target)).status == 401
+    assert (await ask(site.app, target, {"Authorization": "Bearer sesame"})).status == 200
+
+
 async def test_without_the_token_a_browser_gets_the_form_and_a_program_a_refusal(path: Path) -> None:
     site = SignedSite(path)
     answer = await site.get("/deliveries?a=b")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
+
+from watcher.core.text_width import character_width, width
 
 GAP: Final = "  "
 INDENT: Final = "    "
@@ -84,11 +85,6 @@ def table_lines(
             yield [*indent, *_padded(cells, [layout.widths[at] for at in group])]
 
 
-def width(text: str) -> int:
-    """Return the columns that a text takes on a terminal; Korean letters take two each (Unicode, UAX 11)."""
-    return len(text) if text.isascii() else sum(map(_columns, text))
-
-
 def _column(item: Column | str) -> Column:
     return item if isinstance(item, Column) else Column(item)
 
@@ -148,14 +144,8 @@ def _cut(text: str, size: int) -> str:
         return text
     kept, used = "", width(ELLIPSIS)
     for character in text:
-        used += _columns(character)
+        used += character_width(character)
         if used > size:
             break
         kept += character
     return kept + ELLIPSIS
-
-
-def _columns(character: str) -> int:
-    if unicodedata.combining(character):
-        return 0
-    return 2 if unicodedata.east_asian_width(character) in {"W", "F"} else 1

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from watcher.cli.text.layout import Cell, width
+from watcher.cli.text.layout import Cell
 from watcher.cli.text.output import BAD, GOOD, WARN, Screen, cell
+from watcher.core.text_width import width
 
 if TYPE_CHECKING:
     from watcher.reports.doctor import DoctorCheck

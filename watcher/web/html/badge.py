@@ -8,12 +8,17 @@ from typing import Final
 
 from markupsafe import Markup
 
+from watcher.core.messages.text import READ_LIMIT, one_line
+from watcher.core.text_width import character_width
+from watcher.drawing.svg import NOT_IN_XML
 from watcher.reports.overview import OpenKind, ServiceRow
 
-CHARACTER: Final = 7
-"""The width of a character of the font, in pixels, rounded up."""
+PIXELS: Final = (0, 7, 12)
+"""The width of a character of so many columns, rounded up: a mark above another one, a Latin and a Korean letter."""
 PADDING: Final = 12
 LONGEST: Final = 40
+"""The most characters of the name, and of the state."""
+ELLIPSIS: Final = "…"
 GOOD: Final = "#1a7f3c"
 BUSY: Final = "#0b62d6"
 NOTHING: Final = "#636c78"
@@ -31,13 +36,24 @@ _PICTURE: Final = Markup(
 
 def badge(row: ServiceRow) -> str:
     """Return the picture of a service."""
-    name, (state, colour) = (row.name or row.service.service)[:LONGEST], state_of(row)
-    left, right = len(name) * CHARACTER + PADDING, len(state) * CHARACTER + PADDING
+    text, colour = state_of(row)
+    name, state = _shown(row.name or row.service.service), _shown(text)
+    left, right = _width(name), _width(state)
     return str(
         _PICTURE.format(
             name=name, state=state, colour=colour, left=left, right=right, width=left + right, start=left + 6
         )
     )
+
+
+def _shown(text: str) -> str:
+    """Return a text from outside as one that a badge has room for, and that XML allows."""
+    whole = NOT_IN_XML.sub("\ufffd", one_line(text, READ_LIMIT))
+    return whole if len(whole) <= LONGEST else whole[: LONGEST - 1] + ELLIPSIS
+
+
+def _width(text: str) -> int:
+    return sum(PIXELS[character_width(character)] for character in text) + PADDING
 
 
 def state_of(row: ServiceRow) -> tuple[str, str]:

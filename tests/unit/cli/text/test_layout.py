@@ -10,11 +10,12 @@ import pytest
 from tests.unit.reports.facts import NOW, announced, delivery_outcome, poll, snapshot, state
 from watcher.cli.text.deliveries import delivery_table
 from watcher.cli.text.history import history_table
-from watcher.cli.text.layout import Cell, Column, Table, table_lines, width
+from watcher.cli.text.layout import Cell, Column, Table, table_lines
 from watcher.cli.text.times import LocalTimes
 from watcher.cli.text.trainings import training_table
 from watcher.core.delivery.reason import text_reason
 from watcher.core.delivery.state import State
+from watcher.core.text_width import width
 from watcher.core.training.model import TrainingRef
 from watcher.reports.status import PollReport, known
 from watcher.store.delivery.views import DeliveryView

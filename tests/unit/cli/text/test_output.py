@@ -7,8 +7,9 @@ import json
 import pytest
 
 from tests.unit.reports.facts import EVIL, STEERING, plain_screen, terminal_screen
-from watcher.cli.text.layout import Cell, Table, width
+from watcher.cli.text.layout import Cell, Table
 from watcher.cli.text.output import BAD, GOOD, cell, say
+from watcher.core.text_width import width
 
 TABLE = Table(("NAME", "STATUS"), [(Cell("shop"), Cell("completed", GOOD)), (Cell("뉴스"), Cell("failed", BAD))])
 
