@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from watcher.config import Config
     from watcher.core.health.problems import DaemonHealth
     from watcher.reading.status import StorePlace
+    from watcher.reports.overview import Overview
     from watcher.reports.status import StatusReport
     from watcher.reports.trainings import Selection
 
@@ -29,6 +30,25 @@ def read_report(config: Config, selection: Selection) -> StatusReport:
     with reading(config, os.environ) as views:
         place, now = store_place(config, daemon), Clock().utc_now()
         return read_status(config, views, views.polls(), daemon, selection, place=place, now=now)
+
+
+def overview_now(config: Config, *, faulty: bool) -> Overview:
+    """Ask the daemon for its health, and read the overview of the status page.
+
+    Raises:
+        StoreUnusable: there is no store, or it cannot be read.
+    """
+    from watcher.clock import Clock
+    from watcher.reading.overview import overview_without_store, read_overview
+    from watcher.store.errors import StoreLost
+
+    daemon = daemon_health(config, os.environ)
+    try:
+        with reading(config, os.environ) as views:
+            place, now = store_place(config, daemon), Clock().utc_now()
+            return read_overview(config, views, daemon, place, now, faulty=faulty)
+    except StoreLost as error:
+        return overview_without_store(config, daemon, error, Clock().utc_now())
 
 
 def store_place(config: Config, daemon: DaemonHealth) -> StorePlace:

@@ -18,7 +18,7 @@ from watcher.core.timestamps import to_text
 from watcher.core.training.absence import Missing
 from watcher.core.training.model import ServiceRef, TrainingRef
 from watcher.core.training.retraining import Retraining, RetrainingRef
-from watcher.reading.status import StorePlace, read_status
+from watcher.reading.status import StorePlace, read_status, without_store
 from watcher.reading.trainings import planned
 from watcher.reports.overview import (
     OpenKind,
@@ -32,6 +32,7 @@ from watcher.reports.overview import (
 )
 from watcher.reports.status import KnownTraining, StatusReport
 from watcher.reports.trainings import Selection, service_names
+from watcher.store.errors import StoreLost
 from watcher.store.runs.latest import (
     TypeRef,
     failures_since,
@@ -56,7 +57,15 @@ _REPORTED_BY: Final = MappingProxyType(
 _RANKS: Final = MappingProxyType({kind: rank for rank, kind in enumerate(OpenKind)})
 
 
-def read_overview(config: Config, views: Views, daemon: DaemonHealth, place: StorePlace, now: datetime) -> Overview:
+def read_overview(  # noqa: PLR0913 - the parts of one report
+    config: Config,
+    views: Views,
+    daemon: DaemonHealth,
+    place: StorePlace,
+    now: datetime,
+    *,
+    faulty: bool = False,
+) -> Overview:
     """Read everything that the overview shows.
 
     Args:
@@ -65,9 +74,11 @@ def read_overview(config: Config, views: Views, daemon: DaemonHealth, place: Sto
         daemon: the daemon's answer about itself.
         place: the file of the store.
         now: the present, UTC.
+        faulty: whether the file is faulty, see ``read_status``.
     """
     selection = Selection(in_progress=True, limit=MOST_IN_PROGRESS)
-    status = read_status(config, views, views.polls(), daemon, selection, place=place, now=now)
+    states = views.polls()
+    status = read_status(config, views, states, daemon, selection, place=place, now=now, faulty=faulty)
     watched = {polled.poll.service for polled in status.polls if not polled.poll.discovers}
     types = [of for of in types_with_runs(views.connection) if of.service_ref in watched]
     problems = sorted(_problems(views, status, types), key=lambda item: (_RANKS[item.kind], item.since))
@@ -83,6 +94,12 @@ def read_overview(config: Config, views: Views, daemon: DaemonHealth, place: Sto
         silences=status.silences,
         outage_events=_outage_events(views, status),
     )
+
+
+def overview_without_store(config: Config, daemon: DaemonHealth, error: StoreLost, now: datetime) -> Overview:
+    """Return the overview of a daemon whose store is no longer at its place."""
+    status = without_store(config, daemon, error, now)
+    return Overview(status=status, names=_names(config), problems=(), services=(), receivers=(), ends=())
 
 
 def _problems(views: Views, status: StatusReport, types: Sequence[TypeRef]) -> Iterator[OpenProblem]:

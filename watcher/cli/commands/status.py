@@ -14,7 +14,7 @@ from watcher.cli.daemon_health import daemon_health
 from watcher.cli.exit_status import READING, ExitStatus, help_end, plain_errors
 from watcher.cli.options import ConfigOption, JsonOption, WideOption, load_usable_config, warn_of
 from watcher.cli.store_access import reading
-from watcher.cli.text.output import repeat, screen
+from watcher.cli.text.output import screen
 from watcher.cli.text.times import local_times
 
 if TYPE_CHECKING:
@@ -54,7 +54,10 @@ ServiceOption = Annotated[
     typer.Option("--service", "-s", metavar="GLOB", help="Only services whose id or name matches, e.g. 'shop-*'."),
 ]
 AllOption = Annotated[bool, typer.Option("--all", "-a", help="List every training, not only the first 20.")]
-WatchOption = Annotated[bool, typer.Option("--watch", help="Show it again every two seconds, until Ctrl-C.")]
+WatchOption = Annotated[
+    bool,
+    typer.Option("--watch", help="Show the parts of the status page, every two seconds, until Ctrl-C; or a selection."),
+]
 
 
 def status(  # noqa: PLR0913 - one parameter an option
@@ -88,9 +91,9 @@ def status(  # noqa: PLR0913 - one parameter an option
             named, selection, faulty=faulty is not None, wide=wide, as_json=as_json, indent=None if watch else 2
         )
         if watch:
-            repeat(lambda: show(request, settings), screen())
+            _watch(request, settings)
             raise typer.Exit(ExitStatus.OK)
-        has_problem = show(request, settings)
+        has_problem = show(request, settings, screen(wide=wide))
     raise typer.Exit(ExitStatus.FAILED if has_problem else ExitStatus.OK)
 
 
@@ -137,12 +140,39 @@ class StatusRequest:
     indent: int | None
     """The indent of JSON; ``None`` for one line."""
 
+    @property
+    def is_overview(self) -> bool:
+        """Whether everything is shown, as on the first of the status pages."""
+        from watcher.reports.trainings import NO_FILTER
 
-def show(request: StatusRequest, settings: Config) -> bool:
+        return self.target is None and self.selection == NO_FILTER and not self.as_json
+
+
+def _watch(request: StatusRequest, settings: Config) -> None:
+    from watcher.cli.watching.frames import repeat
+    from watcher.store.errors import StoreError
+
+    def show_once(out: Screen) -> None:
+        if request.is_overview:
+            _show_overview(request, settings, out)
+        else:
+            show(request, settings, out)
+
+    repeat(show_once, screen(wide=request.wide), StoreError, in_place=not request.as_json)
+
+
+def _show_overview(request: StatusRequest, settings: Config, out: Screen) -> None:
+    from watcher.cli.text.times import zone_of
+    from watcher.cli.watching.overview import show_overview
+    from watcher.cli.whole_status import overview_now
+
+    show_overview(overview_now(settings, faulty=request.faulty), zone_of(os.environ), out)
+
+
+def show(request: StatusRequest, settings: Config, out: Screen) -> bool:
     """Read and write the status once; return whether it has a problem."""
     daemon = daemon_health(settings, os.environ)
     page = _page(request, settings, daemon)
-    out = screen(wide=request.wide)
     if request.as_json:
         out.json(page.as_json(), indent=request.indent)
     else:

@@ -10,9 +10,6 @@ import json
 import os
 import shutil
 import sys
-import time
-from collections.abc import Callable
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final, TextIO
 
 from watcher.cli.text.layout import Cell, Table, table_lines
@@ -25,9 +22,6 @@ CELL_LIMIT: Final = 300
 """The most characters of one text from outside."""
 LINE_LIMIT: Final = 2_000
 LEAST_WIDTH: Final = 20
-CLEAR: Final = "\x1b[H\x1b[2J\x1b[3J"
-"""Cursor to the corner, clear the screen and what has scrolled off it (ECMA-48, xterm)."""
-REPEAT_SECONDS: Final = 2.0
 
 GOOD: Final = "green"
 BAD: Final = "bold red"
@@ -45,11 +39,17 @@ def cell(text: object, style: str = "") -> Cell:
 class Screen:
     """Writes to one stream, for a terminal or as plain text."""
 
-    def __init__(self, stream: TextIO, *, terminal: bool, colour: bool, width: int | None = None) -> None:
+    def __init__(
+        self, stream: TextIO, *, terminal: bool, colour: bool, width: int | None = None, wrapped: bool = False
+    ) -> None:
         self.stream = stream
         self.width = width
         """The columns of a line of a table; ``None`` for any number."""
-        self._console = _console(stream, colour=colour) if terminal else None
+        self.terminal = terminal
+        self.colour = colour
+        self._wrapped = wrapped
+        """Whether a longer line is broken here, and not by the terminal."""
+        self._console = _console(stream, colour=colour, width=width) if terminal else None
 
     def line(self, *cells: Cell | str) -> None:
         """Write one line made of cells."""
@@ -60,7 +60,7 @@ class Screen:
         from rich.text import Text
 
         text = Text.assemble(*((part.text, part.style) for part in parts))
-        self._console.print(text, soft_wrap=True)
+        self._console.print(text, soft_wrap=not self._wrapped, overflow="fold")
 
     def table(self, table: Table, *, headings: bool = True) -> None:
         """Write a table without its empty columns, fitted into the width."""
@@ -70,10 +70,6 @@ class Screen:
     def json(self, document: object, *, indent: int | None = 2) -> None:
         """Write one JSON document in ASCII, so that no text in it can control a terminal."""
         self.stream.write(json.dumps(document, indent=indent) + "\n")
-
-    def clear(self) -> None:
-        """Clear a terminal; a pipe gets an empty line, so that a reader sees where the next text begins."""
-        self.stream.write("\n" if self._console is None else CLEAR)
 
     def flush(self) -> None:
         """Flush the stream."""
@@ -92,16 +88,6 @@ def screen(*, wide: bool = False) -> Screen:
     return Screen(sys.stdout, terminal=terminal, colour=not os.environ.get("NO_COLOR"), width=columns)
 
 
-def repeat(show: Callable[[], object], out: Screen, every_seconds: float = REPEAT_SECONDS) -> None:
-    """Show the same thing anew until Ctrl-C; a terminal is cleared before each."""
-    with suppress(KeyboardInterrupt):
-        while True:
-            out.clear()
-            show()
-            out.flush()
-            time.sleep(every_seconds)
-
-
 def say(text: str) -> None:
     """Write printable lines to standard error; their indents stay."""
     for line in text.splitlines():
@@ -110,11 +96,12 @@ def say(text: str) -> None:
     sys.stderr.flush()
 
 
-def _console(stream: TextIO, *, colour: bool) -> Console:
+def _console(stream: TextIO, *, colour: bool, width: int | None) -> Console:
     from rich.console import Console
 
     return Console(
         file=stream,
+        width=width,
         force_terminal=True,
         color_system="auto" if colour else None,
         highlight=False,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import tzinfo
 from types import MappingProxyType
 from typing import Final
 
@@ -57,9 +58,11 @@ class OverviewFilter:
         return named and (not self.label or self.label in label_texts(row.labels))
 
 
-def overview_values(page: Overview, wanted: OverviewFilter, texts: Texts) -> dict[str, object]:
-    """Return the values of the template."""
-    times = PageTimes(page.at, texts)
+def overview_values(
+    page: Overview, wanted: OverviewFilter, texts: Texts, zone: tzinfo | None = None
+) -> dict[str, object]:
+    """Return the values of the template; ``zone`` is that of its times, ``None`` the machine's."""
+    times = PageTimes(page.at, texts, zone)
     services = [row for row in page.services if wanted.takes(row)]
     shown = {row.service for row in services}
     problems = [item for item in page.problems if item.of.service_ref in shown]

@@ -1,0 +1,177 @@
+"""The overview of the status page as lines: the same parts from the same data, in the words of the pages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, tzinfo
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from markupsafe import Markup
+
+from watcher.cli.text.layout import Cell, Column, Table
+from watcher.cli.text.output import BAD, BUSY, FAINT, GOOD, HEADING, WARN, Screen
+from watcher.cli.watching.lines import NAME_WIDTH, TEXT_WIDTH, Lines, plain
+from watcher.cli.watching.problems import show_problems
+from watcher.cli.watching.services import show_services
+from watcher.core.durations.past_runs import Outcome
+from watcher.web.html.overview_page import MOST_ROWS
+from watcher.web.html.times import duration
+
+if TYPE_CHECKING:
+    from watcher.reports.overview import Overview, ReceiverRow
+    from watcher.reports.status import KnownTraining
+    from watcher.store.runs.latest import RunResult
+
+MOST_SILENCES: Final = 5
+STYLES: Final[Mapping[str, str]] = MappingProxyType({"ok": GOOD, "warn": WARN, "fail": BAD, "run": BUSY})
+"""The styles of a terminal by the classes of the page."""
+ENDS: Final = MappingProxyType({Outcome.COMPLETED: GOOD, Outcome.FAILED: BAD})
+
+
+def show_overview(page: Overview, zone: tzinfo | None, out: Screen) -> None:
+    """Write the parts of the page in its order."""
+    lines = Lines(page, zone, out)
+    _verdict(lines)
+    show_problems(lines)
+    for part in (_steps, _in_progress, show_services, _watcher, _receivers, _silences, _ends):
+        part(lines)
+
+
+def _verdict(lines: Lines) -> None:
+    values, times = lines.values, lines.times
+    lines.out.line(plain(values["headline"], f"bold {STYLES.get(values['icon'][1], '')}".strip()))
+    lines.out.line(plain(values["subline"]))
+    as_of = lines.t("as-of", time=times.seconds(times.now))
+    lines.out.line(plain(as_of, FAINT), " ", plain(lines.t("times-in", zone=times.zone_name), FAINT))
+
+
+def _steps(lines: Lines) -> None:
+    if not lines.values["steps"]:
+        return
+    lines.heading("starting-card")
+    for done, title, text in lines.values["steps"]:
+        mark = lines.t("done" if done else "to-do")
+        lines.out.line(plain(title, GOOD if done else ""), ", ", plain(mark, FAINT))
+        lines.maybe(text)
+
+
+def _in_progress(lines: Lines) -> None:
+    if not (found := lines.values["in_progress"]):
+        return
+    lines.heading("in-progress-known" if lines.page.outages else "in-progress", len(found))
+    columns = (
+        Column(lines.word("training"), least=NAME_WIDTH),
+        lines.word("type"),
+        lines.word("stage"),
+        lines.word("elapsed"),
+        Column(lines.word("usual-duration"), omitted=1),
+        lines.word("expected-end"),
+    )
+    lines.out.table(Table(columns, [_training_row(lines, item) for item in found[:MOST_ROWS]]))
+    lines.more(found, MOST_ROWS)
+
+
+def _training_row(lines: Lines, item: KnownTraining) -> tuple[Cell, ...]:
+    run, ref = item.snapshot.run, item.snapshot.ref
+    stuck = run is not None and run.report is not None
+    start = None if run is None else run.start
+    status = Markup("{}{}").format(item.snapshot.status, lines.t("may-be-stuck") if stuck else "")
+    elapsed = lines.t("start-not-seen") if start is None else lines.times.lasts(start.bounds.middle)
+    return (
+        plain(lines.values["name_of"](ref)),
+        plain(ref.type),
+        plain(status, WARN if stuck else BUSY),
+        plain(elapsed),
+        plain(_usual(lines, item)),
+        plain(_expected(lines, item)),
+    )
+
+
+def _usual(lines: Lines, item: KnownTraining) -> Markup:
+    usual = None if item.progress is None else item.progress.usual
+    if usual is None:
+        return lines.t("not-known-yet")
+    return lines.t("usual-range", low=duration(usual.low), high=duration(usual.high), n=usual.runs)
+
+
+def _expected(lines: Lines, item: KnownTraining) -> Markup:
+    expected = None if item.progress is None else item.progress.expected
+    if expected is None:
+        return lines.t("no-estimate")
+    if expected.times is None:
+        return lines.t("longer-than-usual")
+    low, high = lines.times.clock(expected.times.low), lines.times.clock(expected.times.high)
+    note = lines.t("longer-than-most") if expected.reason == "longer-than-most" else Markup("")
+    return Markup("{}–{} {}").format(low, high, note)  # noqa: RUF001 - as on the page
+
+
+def _watcher(lines: Lines) -> None:
+    status, last = lines.page.status, lines.values["last_poll"]
+    backup = None if status.store is None else status.store.newest_backup
+    state = plain(lines.t("ready"), GOOD)
+    if lines.page.watcher_problems:
+        state = plain(lines.t("has-problem"), WARN)
+    lines.out.line()
+    lines.out.line(plain(lines.t("watcher"), HEADING), " ", state)
+    facts = (
+        ("last-poll", _age(lines, last)),
+        ("last-polls-failed", lines.values["failing_polls"]),
+        ("trainings-known", status.totals.total),
+        ("backup", _age(lines, backup)),
+        ("deviations", len(status.deviations)),
+    )
+    lines.out.line(*(part for key, value in facts for part in (lines.word(key), ": ", plain(value), "  ")))
+
+
+def _age(lines: Lines, time: datetime | None) -> Markup:
+    return lines.t("none-yet") if time is None else lines.times.age(time)
+
+
+def _receivers(lines: Lines) -> None:
+    lines.heading("receivers")
+    rows = [
+        (plain(item.name), plain(item.kind or lines.t("removed-receiver"), FAINT), _receiver_state(lines, item))
+        for item in lines.page.receivers
+    ]
+    if rows:
+        lines.out.table(Table(("", "", Column("", least=TEXT_WIDTH)), rows), headings=False)
+
+
+def _receiver_state(lines: Lines, item: ReceiverRow) -> Cell:
+    if item.failing is not None:
+        return plain(lines.t("fails-wait", n=item.waiting), WARN)
+    if item.dead:
+        return plain(lines.t("dead-count", n=item.dead), WARN)
+    return plain(lines.t("works-wait", n=item.waiting) if item.waiting else lines.t("works"))
+
+
+def _silences(lines: Lines) -> None:
+    lines.heading("silences")
+    if not lines.page.silences:
+        lines.out.line(plain(lines.t("no-silence"), FAINT))
+    for item in lines.page.silences[:MOST_SILENCES]:
+        end = lines.t("ends-at", time=lines.times.clock(item.ends_at))
+        by = lines.t("silence-by", author=item.author)
+        what = plain(lines.values["silence_text"](item), WARN)
+        lines.out.line(what, ", ", plain(item.reason), ", ", plain(by, FAINT), ", ", plain(end))
+
+
+def _ends(lines: Lines) -> None:
+    lines.heading("recent-ends")
+    if not lines.page.ends:
+        lines.out.line(plain(lines.t("no-end"), FAINT))
+        return
+    columns = ("", Column("", least=NAME_WIDTH), "", "", Column("", omitted=1))
+    rows = [_end_row(lines, item) for item in lines.page.ends]
+    lines.out.table(Table(columns, rows), headings=False)
+
+
+def _end_row(lines: Lines, item: RunResult) -> tuple[Cell, ...]:
+    return (
+        plain(item.status, ENDS.get(item.outcome, FAINT)),
+        plain(lines.values["name_of"](item.ref)),
+        plain(item.ref.type),
+        plain(lines.times.age(item.ended.before)),
+        plain(lines.t("took", duration=duration(item.seconds)) if item.seconds else ""),
+    )
