@@ -229,7 +229,8 @@ def _panels() -> list[dict[str, Any]]:
     x = y = tallest = 0
     for title, panels in ROWS:
         x, y = 0, y + tallest
-        found.append({"type": "row", "title": title, "gridPos": {"x": 0, "y": y, "w": COLUMNS, "h": 1}})
+        place = {"x": 0, "y": y, "w": COLUMNS, "h": 1}
+        found.append({"type": "row", "title": title, "collapsed": False, "panels": [], "gridPos": place})
         y, tallest = y + 1, 0
         for panel in panels:
             if x + panel.width > COLUMNS:
