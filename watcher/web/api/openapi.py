@@ -17,7 +17,7 @@ from watcher.web.api.parameters import LIMIT, LIMIT_MAX, TEXT_MAX
 from watcher.web.api.schemas import FLAG, SCHEMAS, Schema, listed, named, one_of
 
 BASE: Final = "/api/v1"
-_TEXT: Final[Schema] = {"type": "string", "maxLength": TEXT_MAX}
+_TEXT: Final[Schema] = {"type": "string", "maxLength": TEXT_MAX, "pattern": "^[^\\u0000]*$"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +78,9 @@ PATHS: Final[Mapping[str, Path]] = {
         answer="TrainingList",
         parameters=(
             _query(
-                "service", "Only trainings of this service: account/service.", {**_TEXT, "pattern": "^[^/]+/[^/]+$"}
+                "service",
+                "Only trainings of this service: account/service.",
+                {**_TEXT, "pattern": "^[^/\\u0000]+/[^/\\u0000]+$"},
             ),
             _query("status", "Only trainings with this status."),
             _query("phase", "Only trainings in this phase.", one_of(Phase)),
