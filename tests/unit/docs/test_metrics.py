@@ -12,7 +12,9 @@ from prometheus_client.metrics import MetricWrapperBase
 from tests.support.paths import DOCS
 from tests.unit.reports.facts import NOW
 from watcher.clock import Clock
+from watcher.core.delivery.state import State
 from watcher.core.health.readiness import HealthStats
+from watcher.core.training.absence import Missing
 from watcher.metrics import Metrics, Reading
 from watcher.training_metrics import PREFIX
 
@@ -85,6 +87,14 @@ def test_each_metric_has_a_meaning_and_the_unit_of_its_name(row: tuple[str, ...]
 
 def test_the_page_has_every_label_and_no_other() -> None:
     assert documented_labels() == {label for _, labels in exported(Metrics(Clock())).values() for label in labels}
+
+
+@pytest.mark.parametrize(
+    ("label", "values"), [("state", set(State)), ("missing", set(Missing)), ("late", {"true", "false"})]
+)
+def test_each_value_of_a_label_is_on_the_page(label: str, values: set[str]) -> None:
+    (row,) = re.findall(rf"^\| `{label}` \| (.*) \|$", PAGE, re.MULTILINE)
+    assert set(NAME.findall(row)) == values
 
 
 @pytest.mark.parametrize("name", ["alerts.yml", "grafana-dashboard.json"])
