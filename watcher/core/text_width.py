@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import unicodedata
+from typing import Final
+
+ELLIPSIS: Final = "…"
 
 
 def width(text: str) -> int:
@@ -15,3 +18,16 @@ def character_width(character: str) -> int:
     if unicodedata.combining(character):
         return 0
     return 2 if unicodedata.east_asian_width(character) in {"W", "F"} else 1
+
+
+def shortened(text: str, limit: int) -> str:
+    """Return a text that takes at most so many columns, with an ellipsis where it is longer."""
+    if width(text) <= limit:
+        return text
+    kept, used = "", width(ELLIPSIS)
+    for character in text:
+        used += character_width(character)
+        if used > limit:
+            break
+        kept += character
+    return kept + ELLIPSIS

@@ -11,9 +11,12 @@ from typing import Any
 
 import pytest
 
+from watcher.cli.text.times import local_times
+from watcher.cli.text.wait import live_line
 from watcher.cli.wait_view import ERASE, OutputClosedError, WaitView
 from watcher.core.durations.current_run import CurrentRun, RunStart, Stage
 from watcher.core.polling.result import Cause
+from watcher.core.text_width import width
 from watcher.core.training.comparison import EndFacts, UsualFacts
 from watcher.core.training.model import ServiceRef, Snapshot, TrainingRef
 from watcher.core.training.waiting import PollProblem, WaitOutcome, WaitProgress, WaitReport, WaitTarget
@@ -172,3 +175,10 @@ def test_a_service_is_named_by_id_or_name_with_or_without_its_account(
     assert (None if service is None else service.service) == found
     with pytest.raises(AmbiguousServiceError, match="main/svc, other/svd"):
         only_match(WaitRequest(service="both", type="pop"), names)
+
+
+@pytest.mark.parametrize("training", [LEARNING, None])
+def test_a_live_line_with_wide_letters_fits_into_one_row(training: Snapshot | None) -> None:
+    # A longer one would take two rows, of which the next one erases only the last.
+    named = {**report(training), "service": "뉴스" * 30}
+    assert width(live_line(named, local_times({"TZ": "UTC"}, NOW), 40)) <= 39

@@ -7,12 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from watcher.core.text_width import character_width, width
+from watcher.core.text_width import ELLIPSIS, shortened, width
 
 GAP: Final = "  "
 INDENT: Final = "    "
 """The indent of the second line of a row that needs two."""
-ELLIPSIS: Final = "…"
 ID: Final = re.compile(r"\b(?=[A-Za-z_]*\d)(?=\d*[A-Za-z_])\w{8,}")
 """A word that may be an id of AiTEMS, of the watcher or of Slack: letters with a digit, e.g. ``6wxgu1abcde``."""
 
@@ -78,7 +77,7 @@ def table_lines(
     for row in (first, *table.rows) if headings else table.rows:
         shown = [row[index] for index in layout.kept]
         for number, group in enumerate(layout.groups):
-            cells = [Cell(_cut(shown[at].text, layout.widths[at]), shown[at].style) for at in group]
+            cells = [Cell(shortened(shown[at].text, layout.widths[at]), shown[at].style) for at in group]
             if number and not any(item.text for item in cells):
                 continue
             indent = [Cell(INDENT)] if number else []
@@ -137,15 +136,3 @@ def _padded(cells: Sequence[Cell], widths: Sequence[int]) -> Iterator[Cell]:
         yield cells[at]
         if at < last:
             yield Cell(" " * (widths[at] - width(cells[at].text) + len(GAP)))
-
-
-def _cut(text: str, size: int) -> str:
-    if width(text) <= size:
-        return text
-    kept, used = "", width(ELLIPSIS)
-    for character in text:
-        used += character_width(character)
-        if used > size:
-            break
-        kept += character
-    return kept + ELLIPSIS

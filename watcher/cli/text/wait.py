@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from watcher.cli.text.output import cell
 from watcher.cli.text.times import LocalTimes, duration_text
+from watcher.core.text_width import shortened
 from watcher.core.timestamps import from_text
 from watcher.core.training.waiting import WaitOutcome
 
@@ -40,13 +41,13 @@ def live_line(report: Report | None, times: LocalTimes, columns: int) -> str:
     if report is None or report["polled_at"] is None:
         return "the first poll is in progress"
     if report["version"] is None:
-        return waiting_line(report, None)
+        return shortened(waiting_line(report, None), columns - 1)
     parts = [cell(report["status"] or NO_STATUS).text, *_details(report, times, usual=False)]
     if (bar := bar_text(report, times.now)) is not None:
         parts.append(bar)
     if report["problem"] is not None:
         parts.append("not polled at present")
-    return f"{name_of(report)}  {'  '.join(parts)}"[: columns - 1]
+    return shortened(f"{name_of(report)}  {'  '.join(parts)}", columns - 1)
 
 
 def bar_text(report: Report, now: datetime) -> str | None:

@@ -9,7 +9,7 @@ from typing import Final
 from markupsafe import Markup
 
 from watcher.core.messages.text import READ_LIMIT, one_line
-from watcher.core.text_width import character_width
+from watcher.core.text_width import ELLIPSIS, character_width
 from watcher.drawing.svg import NOT_IN_XML
 from watcher.reports.overview import OpenKind, ServiceRow
 
@@ -18,7 +18,6 @@ PIXELS: Final = (0, 7, 12)
 PADDING: Final = 12
 LONGEST: Final = 40
 """The most characters of the name, and of the state."""
-ELLIPSIS: Final = "…"
 GOOD: Final = "#1a7f3c"
 BUSY: Final = "#0b62d6"
 NOTHING: Final = "#636c78"
