@@ -1,13 +1,17 @@
-"""Paths as the client has sent them: a name in a path may contain a slash or a line break, percent-encoded."""
+"""Paths as the client has sent them, with names that may contain any character."""
 
 from __future__ import annotations
 
-from urllib.parse import unquote
+import re
+from typing import Final
+from urllib.parse import quote, unquote
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from watcher.core.training.model import ServiceRef, TrainingRef
+
+_ESCAPE: Final = re.compile("~(2E|2F|7E)", re.IGNORECASE)
 
 
 class EncodedPaths:
@@ -24,11 +28,26 @@ class EncodedPaths:
         await self._app(scope, receive, send)
 
 
+def segment(name: str) -> str:
+    """Write a name as one part of a path that every client and proxy leaves as it is.
+
+    Percent-encoding is not enough: a browser resolves ``%2E%2E`` as ``..``, and many proxies decode ``%2F``. So
+    ``~2E``, ``~2F`` and ``~7E`` stand for a dot, a slash and a tilde.
+    """
+    text = _ESCAPE.sub(r"~7E\1", name).replace("/", "~2F")
+    return quote(text if text.strip(".") else text.replace(".", "~2E"), safe="")
+
+
+def name_of(part: str) -> str:
+    """Return the name that a part of a path stands for."""
+    return _ESCAPE.sub(lambda found: chr(int(found[1], 16)), unquote(part))
+
+
 def service_in(request: Request) -> ServiceRef:
     """Return the service that a path names."""
-    return ServiceRef(*(unquote(request.path_params[name]) for name in ("account", "service")))
+    return ServiceRef(*(name_of(request.path_params[name]) for name in ("account", "service")))
 
 
 def training_in(request: Request) -> TrainingRef:
     """Return the training that a path names."""
-    return TrainingRef(*(unquote(request.path_params[name]) for name in ("account", "service", "type", "version")))
+    return TrainingRef(*(name_of(request.path_params[name]) for name in ("account", "service", "type", "version")))

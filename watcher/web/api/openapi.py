@@ -17,6 +17,7 @@ from watcher.web.api.parameters import LIMIT, LIMIT_MAX, TEXT_MAX
 from watcher.web.api.schemas import FLAG, SCHEMAS, Schema, listed, named, one_of
 
 BASE: Final = "/api/v1"
+ESCAPES: Final = "~2E, ~2F and ~7E stand for a dot, a slash and a tilde: a name of dots only needs them."
 _TEXT: Final[Schema] = {"type": "string", "maxLength": TEXT_MAX, "pattern": "^[^\\u0000]*$"}
 
 
@@ -37,7 +38,10 @@ def _query(name: str, description: str, schema: Schema = _TEXT) -> Schema:
 
 
 def _place(*names: str) -> list[Schema]:
-    return [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names]
+    return [
+        {"name": name, "in": "path", "required": True, "description": ESCAPES, "schema": {"type": "string"}}
+        for name in names
+    ]
 
 
 _LIMIT: Final = _query(

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from http import HTTPStatus
 from typing import Final
-from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import Response
 
 from watcher import __version__
+from watcher.web.encoded_paths import segment
 from watcher.web.html.session import Session
 from watcher.web.html.shapes import step_of, strip_paths, time_bar
 from watcher.web.html.texts import Texts
@@ -39,7 +39,7 @@ class Renderer:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._environment.filters["segment"] = lambda text: quote(str(text), safe="")
+        self._environment.filters["segment"] = lambda text: segment(str(text))
         self._environment.globals.update(
             t=self._texts,
             duration=duration,

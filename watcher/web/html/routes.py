@@ -8,7 +8,7 @@ from functools import partial
 from http import HTTPStatus
 from importlib.resources import files
 from typing import Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
@@ -29,7 +29,7 @@ from watcher.store.errors import StoreError
 from watcher.store.runs.queries import Period
 from watcher.store.views import Views
 from watcher.web.api.answers import tagged
-from watcher.web.encoded_paths import service_in, training_in
+from watcher.web.encoded_paths import name_of, service_in, training_in
 from watcher.web.html.acting import Actions, RefusedError, local_path
 from watcher.web.html.badge import badge
 from watcher.web.html.freshness import Kept
@@ -140,7 +140,7 @@ class PageRoutes:
             OperationRefusedError: there is none.
         """
         live = f"{path}?{query}" if query else path
-        match [unquote(part) for part in path.strip("/").split("/")]:
+        match [name_of(part) for part in path.strip("/").split("/")]:
             case [""]:
                 return await self._overview(query, session, live)
             case ["service", account, service]:
