@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Final
+from operator import itemgetter
+from typing import ClassVar, Final
 
 import h11
 import structlog
@@ -14,6 +15,7 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from watcher.asgi import listen, prepare, stop
+from watcher.web.clients import TrustedProxies, limited_client
 
 log = structlog.get_logger()
 
@@ -26,14 +28,25 @@ SEND_BUFFER_BYTES: Final = 65_536
 """What the system keeps for a slow reader (Linux doubles it); by itself, it would keep several megabytes."""
 KEEP_ALIVE_SECONDS: Final = 30
 CONNECTIONS_MAX: Final = 64
+CONNECTIONS_OF_ONE: Final = 16
+"""Connections of one client that is no trusted proxy, so that it leaves some for others."""
 HEADER_BYTES_MAX: Final = 16_384
 
 
 class Listener:
     """Serves an application at one address while it runs."""
 
-    def __init__(self, app: ASGIApp, host: str, port: int, *, retry_seconds: float = RETRY_SECONDS) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        host: str,
+        port: int,
+        *,
+        trusted_proxies: Sequence[str] = (),
+        retry_seconds: float = RETRY_SECONDS,
+    ) -> None:
         self._app = app
+        self._protocol = _protocol_with(TrustedProxies(trusted_proxies))
         self._host = host
         self._port = port
         self._retry_seconds = retry_seconds
@@ -78,7 +91,7 @@ class Listener:
     @asynccontextmanager
     async def _serving(self) -> AsyncIterator[None]:
         with await listen(self._host, self._port, CONNECTIONS_MAX) as listener:
-            server = prepare(self._app, _LimitedProtocol, KEEP_ALIVE_SECONDS, HEADER_BYTES_MAX)
+            server = prepare(self._app, self._protocol, KEEP_ALIVE_SECONDS, HEADER_BYTES_MAX)
             await server.startup(sockets=[listener])
             self.port, self.problem = listener.getsockname()[1], None
             self.first_started.set()
@@ -93,8 +106,13 @@ class Listener:
 class _LimitedProtocol(H11Protocol):
     """Limits the number of connections, and the time that a client takes to send a request and to read an answer."""
 
+    trusted_proxies: ClassVar[TrustedProxies]
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
-        if len(self.connections) >= CONNECTIONS_MAX:
+        # A client that is gone already has no address any more.
+        self._host: str = (transport.get_extra_info("peername") or ("",))[0]
+        self.limited_client = limited_client(self._host)
+        if not self._has_place():
             transport.abort()
         super().connection_made(transport)
         self._request_deadline = _Deadline(self.loop, REQUEST_SECONDS, transport.abort)
@@ -103,6 +121,18 @@ class _LimitedProtocol(H11Protocol):
         transport.set_write_buffer_limits(high=0)
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         self._request_deadline.start()
+
+    def _has_place(self) -> bool:
+        """Return whether this connection may stay; the one that is idle the longest ends for it."""
+        others = [item for item in self._others() if not _has_ended(item.transport)]
+        if self._host not in self.trusted_proxies:
+            same = [item for item in others if item.limited_client == self.limited_client]
+            if len(same) >= CONNECTIONS_OF_ONE:
+                return _end_an_idle_one(same)
+        return len(others) < CONNECTIONS_MAX or _end_an_idle_one(others)
+
+    def _others(self) -> Iterator[_LimitedProtocol]:
+        return (item for item in self.connections if isinstance(item, _LimitedProtocol))
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
@@ -130,6 +160,31 @@ class _LimitedProtocol(H11Protocol):
         super().connection_lost(exc)
         self._request_deadline.stop()
         self._answer_deadline.stop()
+
+
+def _protocol_with(trusted: TrustedProxies) -> type[_LimitedProtocol]:
+    class Protocol(_LimitedProtocol):
+        trusted_proxies = trusted
+
+    return Protocol
+
+
+def _has_ended(transport: asyncio.Transport) -> bool:
+    # One that closes counts until its client has read the rest: it still takes memory.
+    return transport.is_closing() and not transport.get_write_buffer_size()
+
+
+def _end_an_idle_one(connections: Sequence[_LimitedProtocol]) -> bool:
+    """Close the connection that has waited the longest for its next request; return whether there was one."""
+    idle = [
+        (item.timeout_keep_alive_task.when(), item)
+        for item in connections
+        if item.timeout_keep_alive_task and not item.transport.get_write_buffer_size()
+    ]
+    if not idle:
+        return False
+    min(idle, key=itemgetter(0))[1].transport.close()
+    return True
 
 
 class _Deadline:

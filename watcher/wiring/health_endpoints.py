@@ -199,7 +199,8 @@ class HealthEndpoints:
             # Without a token, only local names are accepted: a web page may rebind its own name to this machine.
             hosts=EVERY_HOST if token is not None else (*LOOPBACK_HOSTS, settings.address.host),
         )
-        return Listener(build_app(pages), settings.address.host, settings.address.port)
+        host, port = settings.address
+        return Listener(build_app(pages), host, port, trusted_proxies=settings.trusted_proxies)
 
     def _other_routes(self, sessions: Sessions) -> Sequence[BaseRoute]:
         # Imported at the first request for them, see ``web.pages.Later``.

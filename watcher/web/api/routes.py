@@ -33,6 +33,7 @@ from watcher.web.api.answers import ProblemError, answer, problem
 from watcher.web.api.openapi import RUN_CURSOR, document
 from watcher.web.api.parameters import Parameters, refused
 from watcher.web.api.sources import Sources
+from watcher.web.clients import client_of
 from watcher.web.encoded_paths import service_in, training_in
 from watcher.web.rate import RequestRate
 from watcher.web.store_reader import ReadsBusyError
@@ -81,8 +82,7 @@ async def _answered(sources: Sources, rate: RequestRate, handler: Handler, reque
 
 
 def _limit(rate: RequestRate, request: Request, now: float) -> None:
-    client = "" if request.client is None else request.client.host
-    wait = rate.wait_seconds(client, now)
+    wait = rate.wait_seconds(client_of(request), now)
     if wait:
         headers = {"Retry-After": str(int(wait) + 1)}
         detail = "this address asks too often; at most 20 requests a second"

@@ -18,6 +18,7 @@ from watcher.core.duration import parse_duration
 from watcher.core.routing.matcher import patterns_of
 from watcher.operations.deliveries import DROP, RETRY
 from watcher.operations.silences import ADD, END
+from watcher.web.clients import client_of
 from watcher.web.html.session import Session
 from watcher.web.html.site import Site
 from watcher.web.rate import RequestRate
@@ -50,7 +51,7 @@ class Actions:
         site, now = self._site, self._site.sources.utc_now()
         form = await form_of(request)
         target = local_path(form.get("next", ""))
-        client = "" if request.client is None else request.client.host
+        client = client_of(request)
         wait = self._logins.wait_seconds(client, site.sources.monotonic())
         if wait or not site.sessions.is_token(form.get("token", "")):
             log.warning("web.sign_in_refused", client=client, too_often=bool(wait))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from functools import partial
 from hashlib import sha256
 from http import HTTPStatus
 from typing import Final
 
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from watcher.operations.errors import OperationRefusedError
 from watcher.store.errors import StoreError
@@ -19,6 +22,8 @@ EVERY_SECONDS: Final = 5.0
 """Ages on a page are at most so old."""
 STREAMS_MAX: Final = 24
 """Streams at a time; a page without one still has its button to reload."""
+STREAMS_OF_ONE: Final = 8
+"""Streams of one client, so that it leaves some for others."""
 LONGEST_SECONDS: Final = 600.0
 """A stream ends then, and the browser opens it again: none outlives a session or a reader that is gone."""
 _START: Final = re.compile(r'<([a-z]+)\b[^>]*? id="(live-[\w-]+)"')
@@ -29,22 +34,32 @@ class LiveStreams:
 
     def __init__(self, every_seconds: float = EVERY_SECONDS) -> None:
         self._every_seconds = every_seconds
-        self._open = 0
+        self._open = Counter[str]()
 
-    async def response(self, render: Callable[[], Awaitable[str]]) -> Response:
+    async def response(self, render: Callable[[], Awaitable[str]], client: str = "") -> Response:
         """Return a stream of the parts of a page that change; 503 where too many are open.
 
         Args:
             render: returns the page; what it raises here becomes the answer, while the status is not sent yet.
+            client: the address that asks.
         """
-        first = await render()
-        if self._open >= STREAMS_MAX:
+        if self._open.total() >= STREAMS_MAX or self._open[client] >= STREAMS_OF_ONE:
             return Response(status_code=HTTPStatus.SERVICE_UNAVAILABLE, headers={"Retry-After": "30"})
-        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return StreamingResponse(self._events(first, render), media_type="text/event-stream", headers=headers)
+        # Counted before anything is awaited: others that come at the same time must not all find a place.
+        self._open[client] += 1
+        try:
+            first = await render()
+        except BaseException:
+            self._close(client)
+            raise
+        return _Stream(self._events(first, render), partial(self._close, client))
+
+    def _close(self, client: str) -> None:
+        self._open[client] -= 1
+        if not self._open[client]:
+            del self._open[client]
 
     async def _events(self, first: str, render: Callable[[], Awaitable[str]]) -> AsyncIterator[str]:
-        self._open += 1
         try:
             async with asyncio.timeout(LONGEST_SECONDS):
                 parts = parts_of(first)
@@ -76,8 +91,22 @@ class LiveStreams:
             yield event("whole", "")
         except TimeoutError:
             return
+
+
+class _Stream(StreamingResponse):
+    """A response that tells its end, also where its first byte is never read."""
+
+    def __init__(self, events: AsyncIterator[str], on_end: Callable[[], None]) -> None:
+        # nginx would keep the events until its buffer is full.
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        super().__init__(events, media_type="text/event-stream", headers=headers)
+        self._on_end = on_end
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
         finally:
-            self._open -= 1
+            self._on_end()
 
 
 def parts_of(html: str) -> dict[str, str]:

@@ -29,6 +29,7 @@ from watcher.store.errors import StoreError
 from watcher.store.runs.queries import Period
 from watcher.store.views import Views
 from watcher.web.api.answers import tagged
+from watcher.web.clients import client_of
 from watcher.web.encoded_paths import name_of, service_in, training_in
 from watcher.web.html.acting import Actions, RefusedError, local_path
 from watcher.web.html.badge import badge
@@ -98,8 +99,7 @@ class PageRoutes:
 
     async def _answered(self, handler: Handler, request: Request) -> Response:
         site = self._site
-        client = "" if request.client is None else request.client.host
-        if self._rate.wait_seconds(client, site.sources.monotonic()):
+        if self._rate.wait_seconds(client_of(request), site.sources.monotonic()):
             detail = site.renderer.texts("too-often")
             return site.error(request, HTTPStatus.TOO_MANY_REQUESTS, "refused", detail)
         try:
@@ -126,7 +126,8 @@ class PageRoutes:
     async def _live(self, request: Request) -> Response:
         parts = urlsplit(local_path(request.query_params.get("page", "/")))
         session = self._site.session(request)
-        return await self._streams.response(partial(self._kept, parts.path, QueryParams(parts.query), session))
+        render = partial(self._kept, parts.path, QueryParams(parts.query), session)
+        return await self._streams.response(render, client_of(request))
 
     async def _kept(self, path: str, query: QueryParams, session: Session) -> str:
         """Return a page that is at most three seconds old: rendering one costs as much as reading for it."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 
 import pytest
+from starlette.responses import Response
+from starlette.types import Message
 
 from watcher.operations.errors import OperationRefusedError
 from watcher.store.errors import StoreError
@@ -64,14 +67,46 @@ async def test_a_page_with_other_parts_is_loaded_again() -> None:
     assert sent[-1] == event("whole", "")
 
 
-async def test_one_stream_too_many_is_refused() -> None:
+async def rendered() -> str:
+    # Others come while a page is rendered.
+    await asyncio.sleep(0)
+    return PAGE
+
+
+async def opened(streams: LiveStreams, clients: Sequence[str]) -> list[Response]:
+    return list(await asyncio.gather(*(streams.response(rendered, client) for client in clients)))
+
+
+async def test_one_stream_too_many_is_refused_also_where_all_come_at_once() -> None:
+    clients = [str(number) for number in range(live.STREAMS_MAX + 3)]
+    found = [response.status_code for response in await opened(LiveStreams(), clients)]
+    assert (found.count(200), found.count(503)) == (live.STREAMS_MAX, 3)
+
+
+async def test_one_client_leaves_streams_for_others() -> None:
     streams = LiveStreams()
-    streams._open = live.STREAMS_MAX
+    found = [response.status_code for response in await opened(streams, ["a"] * live.STREAMS_MAX)]
+    assert found.count(200) == live.STREAMS_OF_ONE
+    assert [response.status_code for response in await opened(streams, ["b"])] == [200]
 
-    async def render() -> str:
-        return PAGE
 
-    assert (await streams.response(render)).status_code == 503
+async def test_a_stream_that_has_ended_leaves_its_place() -> None:
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def send(_message: Message) -> None:
+        raise OSError
+
+    streams = LiveStreams()
+    for _ in range(3):
+        for response in await opened(streams, ["a"] * live.STREAMS_OF_ONE):
+            assert response.status_code == 200
+            with suppress(Exception):
+                await response({"type": "http", "asgi": {"spec_version": "2.3"}}, receive, send)
+    for _ in range(live.STREAMS_OF_ONE):
+        with pytest.raises(OperationRefusedError):
+            await read([OperationRefusedError("none")], streams)
+    assert not streams._open
 
 
 def test_an_event_of_several_lines_stays_one_event() -> None:
@@ -89,3 +124,8 @@ async def test_a_page_that_is_gone_is_loaded_again_and_one_that_was_never_there_
     assert sent[-1] == event("whole", "")
     with pytest.raises(OperationRefusedError):
         await read([OperationRefusedError("none")], LiveStreams())
+
+
+async def test_no_proxy_is_to_hold_a_stream_back_or_to_keep_it() -> None:
+    (stream,) = await opened(LiveStreams(), ["a"])
+    assert (stream.headers["x-accel-buffering"], stream.headers["cache-control"]) == ("no", "no-store")
