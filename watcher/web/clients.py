@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from ipaddress import IPv6Address, ip_address, ip_network
-from typing import Final
+from typing import Any, Final, cast
 
 from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+FORWARDED: Final = b"x-forwarded-"
 SITE_BITS: Final = 64
 """One machine has a whole network of this size in IPv6 (RFC 4291, 2.5.1)."""
 
@@ -24,6 +27,28 @@ class TrustedProxies:
         except ValueError:
             return False
         return any(address in network for network in self._networks)
+
+    def texts(self) -> list[str]:
+        """Return each network with its first address: uvicorn takes no other for a network."""
+        return [str(network) for network in self._networks]
+
+
+class ForwardedHeaders:
+    """Applies ``X-Forwarded-*`` of a trusted proxy, and removes those of any other client."""
+
+    def __init__(self, app: ASGIApp, proxies: TrustedProxies) -> None:
+        self._app = app
+        self._proxies = proxies
+        self._trusting = cast(ASGIApp, ProxyHeadersMiddleware(cast(Any, app), proxies.texts()))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, as the ASGI specification requires."""
+        client = scope.get("client")
+        if client is not None and client[0] in self._proxies:
+            await self._trusting(scope, receive, send)
+            return
+        headers = [item for item in scope["headers"] if not item[0].startswith(FORWARDED)]
+        await self._app({**scope, "headers": headers}, receive, send)
 
 
 def client_of(request: Request) -> str:

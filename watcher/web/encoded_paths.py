@@ -1,4 +1,4 @@
-"""Paths as the client has sent them, with names that may contain any character."""
+"""Paths as the client has sent them: below the base path or not, and with names that may contain any character."""
 
 from __future__ import annotations
 
@@ -15,17 +15,28 @@ _ESCAPE: Final = re.compile("~(2E|2F|7E)", re.IGNORECASE)
 
 
 class EncodedPaths:
-    """Lets routes match the encoded path: a server has decoded it, and a slash in a name would split it."""
+    """Lets routes match the encoded path without the base path.
 
-    def __init__(self, app: ASGIApp) -> None:
+    A server has decoded the path, and a slash in a name would split it. A proxy passes the base path or strips it.
+    """
+
+    def __init__(self, app: ASGIApp, base_path: str = "") -> None:
         self._app = app
+        self._base_path = base_path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, as the ASGI specification requires."""
         raw = scope.get("raw_path")
         if isinstance(raw, bytes):
-            scope = {**scope, "path": raw.decode("ascii", "replace")}
+            scope = {**scope, "path": without_base_path(raw.decode("ascii", "replace"), self._base_path)}
         await self._app(scope, receive, send)
+
+
+def without_base_path(path: str, base_path: str) -> str:
+    """Return a path below the base path as the listener has it; any other path as it is."""
+    if base_path and (path == base_path or path.startswith(f"{base_path}/")):
+        return path.removeprefix(base_path) or "/"
+    return path
 
 
 def segment(name: str) -> str:

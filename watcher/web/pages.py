@@ -7,7 +7,7 @@ import hmac
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Final, cast
+from typing import Final
 from urllib.parse import quote
 
 from starlette.applications import Starlette
@@ -17,11 +17,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from watcher.core.health.readiness import NotReadyReason
 from watcher.core.secret import Secret
 from watcher.web.api.answers import ProblemError, problem
+from watcher.web.clients import ForwardedHeaders, TrustedProxies
 from watcher.web.encoded_paths import EncodedPaths
 
 SECURITY_HEADERS: Final[Mapping[str, str]] = {
@@ -71,7 +71,9 @@ class Pages:
     metrics: Callable[[], Awaitable[bytes]]
     metrics_type: str
     trusted_proxies: Sequence[str] = ()
-    """Addresses of proxies that say which client asks, and whether by HTTPS."""
+    """Addresses of proxies that say which client asks, for which host, and whether by HTTPS."""
+    base_path: str = ""
+    """The path of a reverse proxy below which everything is."""
     is_signed_in: Callable[[Request], bool] = lambda _request: False
     """Whether a request has the cookie of a session."""
     others: Callable[[], Sequence[BaseRoute]] = tuple
@@ -104,11 +106,8 @@ def build_app(pages: Pages) -> ASGIApp:
     application = Starlette(routes=routes)
     application.router.default = Later(pages.others)
     trusted = TrustedHostMiddleware(application, pages.hosts, www_redirect=False)
-    app: Any = EncodedPaths(Guard(trusted, pages.token, pages.is_signed_in))
-    if pages.trusted_proxies:
-        # Only where one is configured: any client could write these headers itself.
-        app = ProxyHeadersMiddleware(app, [*pages.trusted_proxies])
-    return cast(ASGIApp, app)
+    guard = Guard(trusted, pages.token, pages.is_signed_in, base_path=pages.base_path)
+    return ForwardedHeaders(EncodedPaths(guard, pages.base_path), TrustedProxies(pages.trusted_proxies))
 
 
 class Later:
@@ -137,11 +136,17 @@ class Guard:
     """Refuses requests with another method, with a body or without the token, before reading anything."""
 
     def __init__(
-        self, app: ASGIApp, token: Callable[[], Secret] | None, is_signed_in: Callable[[Request], bool]
+        self,
+        app: ASGIApp,
+        token: Callable[[], Secret] | None,
+        is_signed_in: Callable[[Request], bool],
+        *,
+        base_path: str = "",
     ) -> None:
         self._app = app
         self._token = token
         self._is_signed_in = is_signed_in
+        self._base_path = base_path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, as the ASGI specification requires."""
@@ -155,16 +160,16 @@ class Guard:
         is_form = request.method == "POST" and path in FORM_PATHS
         if request.method not in {"GET", "HEAD"} and not is_form:
             return _refused(path, HTTPStatus.METHOD_NOT_ALLOWED, {"Allow": "GET, HEAD"})
-        if is_form:
-            # The form itself is checked where it is read: its length, its session and its origin.
-            return None
-        if request.headers.get("Content-Length", "0") != "0" or "Transfer-Encoding" in request.headers:
+        # A form itself is checked where it is read: its length, its session and its origin.
+        if not is_form and _has_body(request):
             return _refused(path, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, {})
-        if path not in OPEN_PATHS and not self._is_authorized(request):
-            if not path.startswith(FOR_PROGRAMS) and "text/html" in request.headers.get("Accept", ""):
-                return to_login(request)
-            return _refused(path, HTTPStatus.UNAUTHORIZED, {"WWW-Authenticate": "Bearer"})
-        return None
+        is_open = is_form or path in OPEN_PATHS or self._is_authorized(request)
+        return None if is_open else self._without_token(request, path)
+
+    def _without_token(self, request: Request, path: str) -> Response:
+        if not path.startswith(FOR_PROGRAMS) and "text/html" in request.headers.get("Accept", ""):
+            return to_login(request, self._base_path)
+        return _refused(path, HTTPStatus.UNAUTHORIZED, {"WWW-Authenticate": "Bearer"})
 
     def _is_authorized(self, request: Request) -> bool:
         if self._token is None or self._is_signed_in(request):
@@ -175,11 +180,15 @@ class Guard:
         return hmac.compare_digest(given.encode("latin-1"), expected.encode())
 
 
-def to_login(request: Request) -> Response:
+def _has_body(request: Request) -> bool:
+    return request.headers.get("Content-Length", "0") != "0" or "Transfer-Encoding" in request.headers
+
+
+def to_login(request: Request, base_path: str) -> Response:
     """Send a browser without a session to the form, and back to its page after it."""
     path, query = request.scope["path"], request.url.query
     target = f"{path}?{query}" if query else path
-    return RedirectResponse(f"/login?next={quote(target, safe='')}", HTTPStatus.SEE_OTHER)
+    return RedirectResponse(f"{base_path}/login?next={quote(target, safe='')}", HTTPStatus.SEE_OTHER)
 
 
 def _refused(path: str, status: HTTPStatus, headers: Mapping[str, str]) -> Response:

@@ -187,34 +187,35 @@ class HealthEndpoints:
         from watcher.web.listener import Listener  # noqa: PLC0415 - see above
         from watcher.web.pages import Pages, build_app  # noqa: PLC0415 - see above
 
-        sessions = Sessions(token)
+        sessions = Sessions(token, base_path=settings.base_path)
         pages = Pages(
             readiness=self._health_reporter.readiness,
             metrics=self._health_reporter.metrics,
             metrics_type=CONTENT_TYPE,
             is_signed_in=lambda request: sessions.of(request, self._runtime.clock.utc_now()).signed_in,
-            others=lambda: self._other_routes(sessions),
+            others=lambda: self._other_routes(sessions, settings.base_path),
             token=token,
             trusted_proxies=settings.trusted_proxies,
+            base_path=settings.base_path,
             # Without a token, only local names are accepted: a web page may rebind its own name to this machine.
             hosts=EVERY_HOST if token is not None else (*LOOPBACK_HOSTS, settings.address.host),
         )
         host, port = settings.address
         return Listener(build_app(pages), host, port, trusted_proxies=settings.trusted_proxies)
 
-    def _other_routes(self, sessions: Sessions) -> Sequence[BaseRoute]:
+    def _other_routes(self, sessions: Sessions, base_path: str) -> Sequence[BaseRoute]:
         # Imported at the first request for them, see ``web.pages.Later``.
         from watcher.web.api.routes import api_routes  # noqa: PLC0415 - see above
         from watcher.web.html.renderer import Renderer  # noqa: PLC0415 - see above
         from watcher.web.html.routes import PageRoutes  # noqa: PLC0415 - see above
         from watcher.web.html.site import Site  # noqa: PLC0415 - see above
 
-        sources = self._sources()
-        site = Site(sources=sources, sessions=sessions, renderer=Renderer(), act=self._act)
+        sources = self._sources(base_path)
+        site = Site(sources=sources, sessions=sessions, renderer=Renderer(base_path=base_path), act=self._act)
         # The pages are last: they answer every path that is left.
         return [*api_routes(sources), *PageRoutes(site).routes()]
 
-    def _sources(self) -> Sources:
+    def _sources(self, base_path: str) -> Sources:
         from watcher.reading.status import StorePlace  # noqa: PLC0415 - loaded where the pages are served
         from watcher.web.api.sources import Sources  # noqa: PLC0415 - see above
         from watcher.web.store_reader import StoreReader  # noqa: PLC0415 - see above
@@ -227,6 +228,7 @@ class HealthEndpoints:
             health=self._health,
             utc_now=self._runtime.clock.utc_now,
             monotonic=self._runtime.clock.monotonic,
+            base_path=base_path,
         )
 
     async def _health(self) -> DaemonHealth:

@@ -60,7 +60,7 @@ class Answer:
     body: bytes = b""
 
 
-def sources(path: Path, now: datetime | None = None) -> Sources:
+def sources(path: Path, now: datetime | None = None, base_path: str = "") -> Sources:
     """Return the sources of the pages and the API for a store."""
     loaded = config.load(path.with_name("config.toml"), text=CONFIG)
 
@@ -74,6 +74,7 @@ def sources(path: Path, now: datetime | None = None) -> Sources:
         health=health,
         utc_now=lambda: now or datetime.now(UTC),
         monotonic=time.monotonic,
+        base_path=base_path,
     )
 
 

@@ -1,4 +1,4 @@
-"""The listener's limits of the connections of one client."""
+"""The listener's limits of the connections of one client, and what a proxy says about its clients."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 
 import pytest
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
 
-from tests.integration.web.test_listener import get, pages
+from tests.integration.web.test_listener import ask, get, pages
 from watcher.web import listener
 from watcher.web.listener import Listener
 from watcher.web.pages import Pages, build_app
@@ -139,3 +142,15 @@ async def test_a_trusted_proxy_may_fill_every_place() -> None:
         found = await kept_alive(web, "127.0.0.9", listener.CONNECTIONS_OF_ONE + 4)
         assert all([await answered(connection) for connection in found])
         end(found)
+
+
+async def test_headers_of_a_proxy_that_is_not_trusted_are_removed() -> None:
+    async def forwarded(request: Request) -> Response:
+        return PlainTextResponse(" ".join(sorted(name for name in request.headers if name.startswith("x-"))))
+
+    served = replace(pages(), others=lambda: [Route("/who", forwarded)])
+    given = ("X-Forwarded-For: 1.1.1.1", "X-Forwarded-Proto: https", "x-forwarded-host: evil", "X-Other: a")
+    async with listening(served) as web:
+        assert (await ask(web.port, get("/who", *given)))[2] == b"x-other"
+    async with listening(replace(served, trusted_proxies=["127.0.0.3/8"])) as web:
+        assert b"x-forwarded-host" in (await ask(web.port, get("/who", *given)))[2]

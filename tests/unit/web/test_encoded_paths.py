@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watcher.web.encoded_paths import name_of, segment
+from watcher.web.encoded_paths import name_of, segment, without_base_path
 
 NAMES = st.text(st.sampled_from("~2EeFf7./%\\?#ab "), min_size=1) | st.text(
     st.characters(exclude_categories=["Cs"]), min_size=1
@@ -52,3 +52,20 @@ def test_a_browser_resolves_no_name(name: str) -> None:
 
 def test_a_name_that_is_encoded_as_ever_is_read_too() -> None:
     assert (name_of("a%2Fb"), name_of("v~10"), name_of("%2E%2E")) == ("a/b", "v~10", "..")
+
+
+@pytest.mark.parametrize(
+    ("path", "local"),
+    [
+        ("/aitems", "/"),
+        ("/aitems/", "/"),
+        ("/aitems/silences", "/silences"),
+        ("/silences", "/silences"),
+        ("/aitemsx", "/aitemsx"),
+        ("/aitems/aitems", "/aitems"),
+        ("/aitems//evil", "//evil"),
+    ],
+)
+def test_the_base_path_is_passed_or_stripped(path: str, local: str) -> None:
+    assert without_base_path(path, "/aitems") == local
+    assert without_base_path(path, "") == path

@@ -206,7 +206,7 @@ def _page_checks(config: Config) -> Iterator[DoctorCheck]:
     if address is None or address.port == 0:
         return
     host = EVERY_ADDRESS.get(address.host, address.host)
-    url = f"http://{f'[{host}]' if ':' in host else host}:{address.port}/"
+    url = f"http://{f'[{host}]' if ':' in host else host}:{address.port}{config.web.base_path}/"
     problem = None
     try:
         # Without a proxy of the environment: it is on this machine.

@@ -2,6 +2,7 @@
 
 # No `from __future__ import annotations` here: pydantic reads these annotations when the program runs.
 
+import re
 from datetime import timedelta
 from ipaddress import ip_network
 from typing import Annotated, Final, NamedTuple
@@ -18,6 +19,16 @@ from watcher.config.secrets import SecretRef
 
 LISTEN: Final = "127.0.0.1:8787"
 SWITCHED_OFF: Final = ""
+
+OWN_PATHS: Final = frozenset(
+    (
+        *("api", "badge", "deliveries", "healthz", "live", "login", "metrics", "plot", "readyz"),
+        *("service", "signout", "silences", "static", "training"),
+    )
+)
+"""The first parts of the paths of the listener: a base path that begins so would make them ambiguous."""
+_SEGMENT: Final = re.compile(r"[A-Za-z0-9._~-]+")
+_BASE_PATH_REMEDY: Final = 'write it as "/aitems", or leave it out where the proxy has the watcher at its root'
 
 _REMEDY: Final = f'write host:port, e.g. "{LISTEN}" or "[::1]:8787", or "" for none'
 
@@ -79,6 +90,39 @@ def _networks(texts: tuple[str, ...]) -> tuple[str, ...]:
     return texts
 
 
+def _token_where_proxies_lead_others(texts: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+    # Without the key, the token itself was refused, which is said already.
+    if texts and info.data.get("token", "refused") is None:
+        raise invalid(
+            "others reach the watcher through these proxies, and [web] token is missing",
+            'write token = { file = "/path" }, or leave trusted_proxies out',
+        )
+    return texts
+
+
+def _base_path(text: str, info: ValidationInfo) -> str:
+    if not text:
+        return text
+    if text == "/" or text != f"/{text.strip('/')}":
+        raise invalid(f"{quoted(text)} does not begin with one slash and end without one", _BASE_PATH_REMEDY)
+    first, *_ = segments = text[1:].split("/")
+    for segment in segments:
+        if not _SEGMENT.fullmatch(segment) or not segment.strip("."):
+            raise invalid(
+                f"{quoted(text)} has the part {quoted(segment)}; a part has letters, digits, - . _ and ~,"
+                " and is not only dots",
+                _BASE_PATH_REMEDY,
+            )
+    if first in OWN_PATHS:
+        raise invalid(f"{quoted(text)} begins with a path of the watcher itself, /{first}", _BASE_PATH_REMEDY)
+    if info.data.get("token", "refused") is None:
+        raise invalid(
+            "others reach the watcher through the proxy that has this path, and [web] token is missing",
+            'write token = { file = "/path" }, or leave base_path out',
+        )
+    return text
+
+
 class WebSettings(Settings):
     """The table ``[web]``: the pages, the API, health and metrics over HTTP."""
 
@@ -88,8 +132,15 @@ class WebSettings(Settings):
         Annotated[SecretRef, secret_from("WEB_TOKEN")] | None, AfterValidator(_token_where_others_reach)
     ] = None
     """The required value of ``Authorization: Bearer``."""
-    trusted_proxies: Annotated[tuple[str, ...], BeforeValidator(as_tuple), AfterValidator(_networks)] = ()
-    """Addresses of proxies whose ``X-Forwarded-For`` and ``X-Forwarded-Proto`` are believed."""
+    trusted_proxies: Annotated[
+        tuple[str, ...],
+        BeforeValidator(as_tuple),
+        AfterValidator(_networks),
+        AfterValidator(_token_where_proxies_lead_others),
+    ] = ()
+    """Addresses of proxies whose ``X-Forwarded-For``, ``X-Forwarded-Proto`` and ``X-Forwarded-Host`` are believed."""
+    base_path: Annotated[str, AfterValidator(_base_path)] = ""
+    """The path of a reverse proxy below which everything is, e.g. ``/aitems``; empty for none."""
 
     @property
     def address(self) -> Address | None:

@@ -89,18 +89,20 @@ def _limit(rate: RequestRate, request: Request, now: float) -> None:
         raise ProblemError(HTTPStatus.TOO_MANY_REQUESTS, "too-many-requests", detail, headers)
 
 
-async def _unknown(_sources: Sources, request: Request) -> object:
-    raise ProblemError(HTTPStatus.NOT_FOUND, "no-such-path", f"there is no {request.url.path}; see {BASE}/openapi.json")
+async def _unknown(sources: Sources, request: Request) -> object:
+    path, description = request.url.path, f"{sources.base_path}{BASE}/openapi.json"
+    raise ProblemError(HTTPStatus.NOT_FOUND, "no-such-path", f"there is no {path}; see {description}")
 
 
-async def _index(_sources: Sources, request: Request) -> object:
+async def _index(sources: Sources, request: Request) -> object:
     Parameters(request).finish()
-    return {"openapi": f"{BASE}/openapi.json", "paths": sorted(document()["paths"])}
+    paths = [f"{sources.base_path}{path}" for path in sorted(document()["paths"])]
+    return {"openapi": f"{sources.base_path}{BASE}/openapi.json", "paths": paths}
 
 
-async def _openapi(_sources: Sources, request: Request) -> object:
+async def _openapi(sources: Sources, request: Request) -> object:
     Parameters(request).finish()
-    return document()
+    return document() if not sources.base_path else {**document(), "servers": [{"url": sources.base_path}]}
 
 
 async def _health(sources: Sources, request: Request) -> object:

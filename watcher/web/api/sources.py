@@ -27,6 +27,8 @@ class Sources:
     """The daemon's own health, as it answers over its control socket."""
     utc_now: Callable[[], datetime]
     monotonic: Callable[[], float]
+    base_path: str = ""
+    """The path of a reverse proxy below which everything is."""
 
 
 Answer = Mapping[str, object]

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 
 import structlog
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from watcher.config.models.matchers import MatcherError, matcher, silenced
 from watcher.control.protocol import ControlError
@@ -29,6 +29,10 @@ BODY_MAX: Final = 16_384
 FIELDS_MAX: Final = 20
 LOGINS_PER_SECOND: Final = 0.1
 LOGINS_AT_ONCE: Final = 5.0
+FOREIGN: Final = (
+    "another site has sent this form; where it was this one, let the proxy pass Host or X-Forwarded-Host, "
+    "and name it in [web] trusted_proxies"
+)
 
 
 class RefusedError(Exception):
@@ -50,7 +54,7 @@ class Actions:
         """Sign in with the token, or show the form again."""
         site, now = self._site, self._site.sources.utc_now()
         form = await form_of(request)
-        target = local_path(form.get("next", ""))
+        target = site.local_path(form.get("next", ""))
         client = client_of(request)
         wait = self._logins.wait_seconds(client, site.sources.monotonic())
         if wait or not site.sessions.is_token(form.get("token", "")):
@@ -60,7 +64,7 @@ class Actions:
             return site.page(request, "login.html", now, status, problem=problem, next=target)
         # Only wrong tokens count: many people may sign in from the address of one proxy.
         self._logins.give_back(client)
-        answer = RedirectResponse(target, HTTPStatus.SEE_OTHER)
+        answer = site.redirect(target)
         site.sessions.start(answer, request, form.get("name", ""), now)
         log.info("web.signed_in", client=client)
         return answer
@@ -68,7 +72,7 @@ class Actions:
     async def logout(self, request: Request) -> Response:
         """Sign out."""
         self._session(request, await form_of(request))
-        answer = RedirectResponse("/", HTTPStatus.SEE_OTHER)
+        answer = self._site.redirect("/")
         self._site.sessions.end(answer)
         return answer
 
@@ -91,28 +95,28 @@ class Actions:
         if not author or not reason:
             raise RefusedError(HTTPStatus.BAD_REQUEST, "a silence needs a reason and your name")
         await self._act(ADD, {"match": patterns_of(match), "seconds": seconds, "why": reason, "by": author})
-        return RedirectResponse("/silences", HTTPStatus.SEE_OTHER)
+        return self._site.redirect("/silences")
 
     async def end_silence(self, request: Request) -> Response:
         """End a silence."""
         form = await form_of(request)
         session = self._session(request, form)
         await self._act(END, {"id": form.get("id", ""), "by": author_of(session)})
-        return RedirectResponse("/silences", HTTPStatus.SEE_OTHER)
+        return self._site.redirect("/silences")
 
     async def retry(self, request: Request) -> Response:
         """Send a delivery again."""
         form = await form_of(request)
         self._session(request, form)
         await self._act(RETRY, {"ids": [form.get("id", "")]})
-        return RedirectResponse("/deliveries", HTTPStatus.SEE_OTHER)
+        return self._site.redirect("/deliveries")
 
     async def drop(self, request: Request) -> Response:
         """Drop a delivery."""
         form = await form_of(request)
         session = self._session(request, form)
         await self._act(DROP, {"ids": [form.get("id", "")], "by": author_of(session)})
-        return RedirectResponse("/deliveries", HTTPStatus.SEE_OTHER)
+        return self._site.redirect("/deliveries")
 
     async def _act(self, command: str, arguments: Mapping[str, object]) -> None:
         try:
@@ -176,15 +180,14 @@ def require_same_origin(request: Request) -> None:
     """
     site = request.headers.get("Sec-Fetch-Site", "same-origin")
     origin = request.headers.get("Origin")
-    host = request.headers.get("Host", "")
-    if site not in {"same-origin", "none"} or (
-        origin is not None and origin not in {f"http://{host}", f"https://{host}"}
-    ):
-        raise RefusedError(HTTPStatus.FORBIDDEN, "another site has sent this form")
+    is_ours = origin is None or origin in {
+        f"{scheme}://{host}" for scheme in ("http", "https") for host in _hosts(request)
+    }
+    if site not in {"same-origin", "none"} or not is_ours:
+        raise RefusedError(HTTPStatus.FORBIDDEN, FOREIGN)
 
 
-def local_path(text: str) -> str:
-    """Return a path of this site; any other text becomes the overview."""
-    # A browser ignores a line break or a tab, which may stand between two slashes.
-    is_local = text.startswith("/") and not text.startswith(("//", "/\\")) and text.isprintable()
-    return text if is_local else "/"
+def _hosts(request: Request) -> set[str]:
+    """Return the names under which a browser may know this site; only a trusted proxy's header is left here."""
+    forwarded = ",".join(request.headers.getlist("X-Forwarded-Host")).split(",")
+    return {request.headers.get("Host", ""), *(name.strip() for name in forwarded)} - {""}

@@ -28,10 +28,11 @@ HTML_HEADERS: Final[Mapping[str, str]] = {
 
 
 class Renderer:
-    """The templates with their functions."""
+    """The templates with their functions; every link begins with the base path."""
 
-    def __init__(self, texts: Texts | None = None) -> None:
+    def __init__(self, texts: Texts | None = None, base_path: str = "") -> None:
         self._texts = texts or Texts()
+        self._base_path = base_path
         self._environment = Environment(
             loader=PackageLoader("watcher.web.html"),
             autoescape=True,
@@ -58,7 +59,7 @@ class Renderer:
             now: the time of the data, UTC.
             values: what the template shows.
         """
-        page = {"nav": "", "live": "", "root": "", "undelivered": 0, "silenced": 0, **values}
+        page = {"nav": "", "live": "", "root": self._base_path, "undelivered": 0, "silenced": 0, **values}
         return self._environment.get_template(template).render(
             session=session, times=PageTimes(now, self._texts), **page
         )

@@ -31,7 +31,7 @@ from watcher.store.views import Views
 from watcher.web.api.answers import tagged
 from watcher.web.clients import client_of
 from watcher.web.encoded_paths import name_of, service_in, training_in
-from watcher.web.html.acting import Actions, RefusedError, local_path
+from watcher.web.html.acting import Actions, RefusedError
 from watcher.web.html.badge import badge
 from watcher.web.html.freshness import Kept
 from watcher.web.html.live import LiveStreams
@@ -124,7 +124,7 @@ class PageRoutes:
         return response(await self._kept(request.url.path, request.query_params, self._site.session(request)))
 
     async def _live(self, request: Request) -> Response:
-        parts = urlsplit(local_path(request.query_params.get("page", "/")))
+        parts = urlsplit(self._site.local_path(request.query_params.get("page", "/")))
         session = self._site.session(request)
         render = partial(self._kept, parts.path, QueryParams(parts.query), session)
         return await self._streams.response(render, client_of(request))
@@ -248,7 +248,7 @@ class PageRoutes:
     async def _login(self, request: Request) -> Response:
         if not self._site.session(request).can_sign_in:
             raise OperationRefusedError("no token is configured; set token in [web]")
-        target = local_path(request.query_params.get("next", "/"))
+        target = self._site.local_path(request.query_params.get("next", "/"))
         return self._site.page(request, "login.html", self._now(), problem="", next=target)
 
     async def _badge(self, request: Request) -> Response:

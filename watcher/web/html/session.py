@@ -48,10 +48,12 @@ class Sessions:
 
     Args:
         token: returns the token; ``None`` where none is configured.
+        base_path: the path below which the cookie is sent.
     """
 
-    def __init__(self, token: Callable[[], Secret] | None) -> None:
+    def __init__(self, token: Callable[[], Secret] | None, *, base_path: str = "") -> None:
         self._token = token
+        self._cookie_path = base_path or "/"
 
     def of(self, request: Request, now: datetime) -> Session:
         """Return the session of a request."""
@@ -79,6 +81,7 @@ class Sessions:
             COOKIE,
             f"{payload}.{self._sign('session', payload)}",
             max_age=int(LASTS.total_seconds()),
+            path=self._cookie_path,
             httponly=True,
             samesite="strict",
             secure=request.url.scheme == "https",
@@ -86,7 +89,7 @@ class Sessions:
 
     def end(self, response: Response) -> None:
         """Remove the cookie."""
-        response.delete_cookie(COOKIE, httponly=True, samesite="strict")
+        response.delete_cookie(COOKIE, path=self._cookie_path, httponly=True, samesite="strict")
 
     def _sign(self, purpose: str, payload: str) -> str:
         key = b"" if self._token is None else self._token().reveal().encode()

@@ -8,9 +8,10 @@ from datetime import datetime
 from http import HTTPStatus
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from watcher.web.api.sources import Sources
+from watcher.web.html.local_path import local_path
 from watcher.web.html.renderer import Renderer, response
 from watcher.web.html.session import Session, Sessions
 
@@ -30,6 +31,14 @@ class Site:
     def session(self, request: Request) -> Session:
         """Return who asks."""
         return self.sessions.of(request, self.sources.utc_now())
+
+    def local_path(self, text: str) -> str:
+        """Return a path of this site, without the base path; any other text becomes the overview."""
+        return local_path(text, self.sources.base_path)
+
+    def redirect(self, path: str) -> Response:
+        """Send the browser to another page of this site."""
+        return RedirectResponse(f"{self.sources.base_path}{path}", HTTPStatus.SEE_OTHER)
 
     def page(
         self, request: Request, template: str, now: datetime, status: HTTPStatus = HTTPStatus.OK, **values: object

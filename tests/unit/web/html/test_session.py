@@ -9,7 +9,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from watcher.core.secret import Secret
-from watcher.web.html.acting import local_path
 from watcher.web.html.session import LASTS, Sessions
 
 NOW = datetime(2026, 11, 29, tzinfo=UTC)
@@ -64,12 +63,10 @@ def test_the_cookie_is_hidden_from_scripts_and_from_other_sites() -> None:
     assert all(flag in flags for flag in ("httponly", "samesite=strict", "path=/"))
 
 
-@pytest.mark.parametrize(
-    "text", ["//evil.example", "/\\evil.example", "https://evil.example/", "evil", "/a\nb", "", "//[", "\t//["]
-)
-def test_signing_in_leads_to_no_other_site(text: str) -> None:
-    assert local_path(text) == "/"
-
-
-def test_signing_in_leads_back_to_the_page() -> None:
-    assert local_path("/service/main/x?label=a%3Db") == "/service/main/x?label=a%3Db"
+@pytest.mark.parametrize("base_path", ["", "/aitems"])
+def test_the_cookie_is_sent_below_the_base_path_alone(base_path: str) -> None:
+    sessions, started, ended = Sessions(lambda: Secret("sesame"), base_path=base_path), Response(), Response()
+    sessions.start(started, request(), "", NOW)
+    sessions.end(ended)
+    for response in (started, ended):
+        assert f"; path={base_path or '/'};" in f"{response.headers['set-cookie'].lower()};"
