@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import quote
 
+import structlog
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -21,9 +23,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from watcher.core.health.readiness import NotReadyReason
 from watcher.core.secret import Secret
 from watcher.web.api.answers import ProblemError, problem
-from watcher.web.clients import ForwardedHeaders, TrustedProxies
+from watcher.web.clients import ForwardedHeaders, TrustedProxies, client_of
 from watcher.web.encoded_paths import EncodedPaths
+from watcher.web.guesses import TokenGuesses, TooManyGuessesError
 
+log = structlog.get_logger()
+
+BEARER: Final = "Bearer "
 SECURITY_HEADERS: Final[Mapping[str, str]] = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -33,6 +39,8 @@ SECURITY_HEADERS: Final[Mapping[str, str]] = {
 }
 OPEN_PATHS: Final = frozenset({"/healthz", "/login", "/static/style.css", "/static/live.js", "/static/icon.svg"})
 """Paths without a token: they show only that the process responds, and the form for the token."""
+WITHOUT_SESSION: Final = OPEN_PATHS - {"/login"}
+"""Paths whose answer is the same for everybody, so that nobody can try a cookie at them."""
 FORM_PATHS: Final = frozenset(
     {"/login", "/signout", "/silences", "/silences/end", "/deliveries/retry", "/deliveries/drop"}
 )
@@ -43,6 +51,7 @@ REFUSALS: Final[Mapping[HTTPStatus, str]] = {
     HTTPStatus.METHOD_NOT_ALLOWED: "the API is read-only: GET and HEAD",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "send no body",
     HTTPStatus.UNAUTHORIZED: "send the token of [web] as Authorization: Bearer",
+    HTTPStatus.TOO_MANY_REQUESTS: "this address has sent too many wrong tokens; until Retry-After, none is accepted",
 }
 
 
@@ -74,8 +83,10 @@ class Pages:
     """Addresses of proxies that say which client asks, for which host, and whether by HTTPS."""
     base_path: str = ""
     """The path of a reverse proxy below which everything is."""
+    guesses: TokenGuesses | None = None
+    """Limits the wrong tokens of a client."""
     is_signed_in: Callable[[Request], bool] = lambda _request: False
-    """Whether a request has the cookie of a session."""
+    """Whether a request has the cookie of a session; may raise ``TooManyGuessesError``."""
     others: Callable[[], Sequence[BaseRoute]] = tuple
     """Makes the routes of the status page and the API at the first request for one of them."""
     token: Callable[[], Secret] | None = None
@@ -106,7 +117,7 @@ def build_app(pages: Pages) -> ASGIApp:
     application = Starlette(routes=routes)
     application.router.default = Later(pages.others)
     trusted = TrustedHostMiddleware(application, pages.hosts, www_redirect=False)
-    guard = Guard(trusted, pages.token, pages.is_signed_in, base_path=pages.base_path)
+    guard = Guard(trusted, pages.token, pages.is_signed_in, guesses=pages.guesses, base_path=pages.base_path)
     return ForwardedHeaders(EncodedPaths(guard, pages.base_path), TrustedProxies(pages.trusted_proxies))
 
 
@@ -141,11 +152,13 @@ class Guard:
         token: Callable[[], Secret] | None,
         is_signed_in: Callable[[Request], bool],
         *,
+        guesses: TokenGuesses | None = None,
         base_path: str = "",
     ) -> None:
         self._app = app
         self._token = token
         self._is_signed_in = is_signed_in
+        self._guesses = guesses
         self._base_path = base_path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -163,7 +176,14 @@ class Guard:
         # A form itself is checked where it is read: its length, its session and its origin.
         if not is_form and _has_body(request):
             return _refused(path, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, {})
-        is_open = is_form or path in OPEN_PATHS or self._is_authorized(request)
+        if path in WITHOUT_SESSION:
+            return None
+        try:
+            is_authorized = self._is_authorized(request)
+        except TooManyGuessesError as error:
+            wait = {"Retry-After": str(math.ceil(error.wait_seconds))}
+            return _refused(path, HTTPStatus.TOO_MANY_REQUESTS, wait)
+        is_open = is_authorized or is_form or path in OPEN_PATHS
         return None if is_open else self._without_token(request, path)
 
     def _without_token(self, request: Request, path: str) -> Response:
@@ -174,10 +194,16 @@ class Guard:
     def _is_authorized(self, request: Request) -> bool:
         if self._token is None or self._is_signed_in(request):
             return True
-        expected = f"Bearer {self._token().reveal()}"
         given = request.headers.get("Authorization", "")
+        if not given.startswith(BEARER):
+            return False
         # In constant time: the time of a comparison must not reveal the token.
-        return hmac.compare_digest(given.encode("latin-1"), expected.encode())
+        expected = f"{BEARER}{self._token().reveal()}"
+        is_right = hmac.compare_digest(given.encode("latin-1"), expected.encode())
+        client = client_of(request)
+        if self._guesses is not None and self._guesses.note(client, given, is_right=is_right):
+            log.warning("web.token_refused", client=client)
+        return is_right
 
 
 def _has_body(request: Request) -> bool:

@@ -183,18 +183,21 @@ class HealthEndpoints:
         if settings.address is None:
             return None
         # Imported here: without web pages, starlette and uvicorn would only make the process larger.
+        from watcher.web.guesses import TokenGuesses  # noqa: PLC0415 - see above
         from watcher.web.html.session import Sessions  # noqa: PLC0415 - see above
         from watcher.web.listener import Listener  # noqa: PLC0415 - see above
         from watcher.web.pages import Pages, build_app  # noqa: PLC0415 - see above
 
-        sessions = Sessions(token, base_path=settings.base_path)
+        guesses = TokenGuesses(self._runtime.clock.monotonic)
+        sessions = Sessions(token, guesses, settings.base_path)
         pages = Pages(
             readiness=self._health_reporter.readiness,
             metrics=self._health_reporter.metrics,
             metrics_type=CONTENT_TYPE,
-            is_signed_in=lambda request: sessions.of(request, self._runtime.clock.utc_now()).signed_in,
+            is_signed_in=lambda request: sessions.checked(request, self._runtime.clock.utc_now()).signed_in,
             others=lambda: self._other_routes(sessions, settings.base_path),
             token=token,
+            guesses=guesses,
             trusted_proxies=settings.trusted_proxies,
             base_path=settings.base_path,
             # Without a token, only local names are accepted: a web page may rebind its own name to this machine.

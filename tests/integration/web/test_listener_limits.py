@@ -1,4 +1,4 @@
-"""The listener's limits of the connections of one client, and what a proxy says about its clients."""
+"""The listener's limits of one client: its connections, and the tokens that it may guess."""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
+from structlog.testing import capture_logs
 
 from tests.integration.web.test_listener import ask, get, pages
+from watcher.core.secret import Secret
 from watcher.web import listener
+from watcher.web.guesses import TokenGuesses
 from watcher.web.listener import Listener
 from watcher.web.pages import Pages, build_app
 
@@ -154,3 +157,48 @@ async def test_headers_of_a_proxy_that_is_not_trusted_are_removed() -> None:
         assert (await ask(web.port, get("/who", *given)))[2] == b"x-other"
     async with listening(replace(served, trusted_proxies=["127.0.0.3/8"])) as web:
         assert b"x-forwarded-host" in (await ask(web.port, get("/who", *given)))[2]
+
+
+def guarded(**more: object) -> Pages:
+    now = [1000.0]
+    guesses = TokenGuesses(lambda: now[0])
+    return replace(pages(token=lambda: Secret("right")), guesses=guesses, **more)  # type: ignore[arg-type]
+
+
+def bearer(token: str, path: str = "/metrics", *headers: str) -> str:
+    return get(path, f"Authorization: Bearer {token}", *headers)
+
+
+async def test_after_five_different_wrong_tokens_a_program_waits_and_another_does_not() -> None:
+    async with listening(guarded(trusted_proxies=["127.0.0.1"])) as web:
+        other = "X-Forwarded-For: 203.0.113.9"
+        with capture_logs() as logs:
+            for number in range(5):
+                assert (await ask(web.port, bearer(f"wrong {number}")))[0] == 401
+            assert (await ask(web.port, bearer("wrong 0")))[0] == 401
+        refused = [line for line in logs if line["event"] == "web.token_refused"]
+        assert [(line["client"], line["log_level"]) for line in refused] == [("127.0.0.1", "warning")] * 5
+        assert "wrong 0" not in repr(logs)
+        for token in ("wrong 5", "right"):
+            status, headers, _ = await ask(web.port, bearer(token))
+            assert (status, headers["retry-after"], headers["connection"]) == (429, "10", "close")
+        assert (await ask(web.port, bearer("right", "/metrics", other)))[0] == 200
+        assert (await ask(web.port, get("/metrics")))[0] == 401
+        assert (await ask(web.port, bearer("right", "/healthz")))[0] == 200
+
+
+async def test_the_api_says_in_words_that_too_many_tokens_were_wrong() -> None:
+    async with listening(guarded()) as web:
+        for number in range(6):
+            status, headers, body = await ask(web.port, bearer(f"wrong {number}", "/api/v1/status"))
+        assert (status, headers["content-type"]) == (429, "application/problem+json")
+        assert b'"code": "too-many-requests"' in body
+        assert b"too many wrong tokens" in body
+
+
+@pytest.mark.parametrize("authorization", ["Basic cmlnaHQ=", "right", "", "bearer"])
+async def test_what_is_no_token_is_no_guess(authorization: str) -> None:
+    async with listening(guarded()) as web:
+        for number in range(12):
+            assert (await ask(web.port, get("/metrics", f"Authorization: {authorization}{number}")))[0] == 401
+        assert (await ask(web.port, bearer("right")))[0] == 200

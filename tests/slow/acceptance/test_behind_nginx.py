@@ -250,6 +250,17 @@ def test_the_proxy_holds_no_event_of_a_stream_back(proxy: Proxy) -> None:
     connection.close()
 
 
+def test_each_client_of_the_proxy_has_its_own_guesses(proxy: Proxy) -> None:
+    # nginx adds the true address of its client, which here is 127.0.0.1 each time and trusted, so it goes further back.
+    def guess(token: str, client: str) -> int:
+        headers = {"Authorization": f"Bearer {token}", "X-Forwarded-For": client}
+        return proxy.ask(f"{BASE}/metrics", None, **headers).status
+
+    attacker = f"203.0.113.{proxy.port % 250}"
+    assert [guess(f"wrong {number}", attacker) for number in range(6)] == [401] * 5 + [429]
+    assert (guess(TOKEN, attacker), guess(TOKEN, "198.51.100.9")) == (429, 200)
+
+
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium: apt-get install chromium")
 def test_a_browser_stays_below_the_base_path(proxy: Proxy) -> None:
     known(proxy)

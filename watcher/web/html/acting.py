@@ -19,6 +19,7 @@ from watcher.core.routing.matcher import patterns_of
 from watcher.operations.deliveries import DROP, RETRY
 from watcher.operations.silences import ADD, END
 from watcher.web.clients import client_of
+from watcher.web.guesses import GUESSES_AT_ONCE, GUESSES_PER_SECOND
 from watcher.web.html.session import Session
 from watcher.web.html.site import Site
 from watcher.web.rate import RequestRate
@@ -27,8 +28,6 @@ log = structlog.get_logger()
 
 BODY_MAX: Final = 16_384
 FIELDS_MAX: Final = 20
-LOGINS_PER_SECOND: Final = 0.1
-LOGINS_AT_ONCE: Final = 5.0
 FOREIGN: Final = (
     "another site has sent this form; where it was this one, let the proxy pass Host or X-Forwarded-Host, "
     "and name it in [web] trusted_proxies"
@@ -48,7 +47,7 @@ class Actions:
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._logins = RequestRate(LOGINS_PER_SECOND, LOGINS_AT_ONCE)
+        self._logins = RequestRate(GUESSES_PER_SECOND, GUESSES_AT_ONCE)
 
     async def login(self, request: Request) -> Response:
         """Sign in with the token, or show the form again."""

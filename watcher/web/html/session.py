@@ -15,6 +15,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from watcher.core.secret import Secret
+from watcher.web.clients import client_of
+from watcher.web.guesses import TokenGuesses, TooManyGuessesError
 
 COOKIE: Final = "aitems_session"
 LASTS: Final = timedelta(hours=12)
@@ -48,22 +50,40 @@ class Sessions:
 
     Args:
         token: returns the token; ``None`` where none is configured.
+        guesses: limits the cookies that a client may invent: each is a guess of the token.
         base_path: the path below which the cookie is sent.
     """
 
-    def __init__(self, token: Callable[[], Secret] | None, *, base_path: str = "") -> None:
+    def __init__(
+        self, token: Callable[[], Secret] | None, guesses: TokenGuesses | None = None, base_path: str = ""
+    ) -> None:
         self._token = token
+        self._guesses = guesses
         self._cookie_path = base_path or "/"
 
     def of(self, request: Request, now: datetime) -> Session:
         """Return the session of a request."""
+        try:
+            return self.checked(request, now)
+        except TooManyGuessesError:
+            return Session(can_sign_in=True)
+
+    def checked(self, request: Request, now: datetime) -> Session:
+        """Return the session of a request.
+
+        Raises:
+            TooManyGuessesError: the client has sent too many wrong cookies or tokens.
+        """
         if self._token is None:
             return Session(can_sign_in=False)
         text = request.cookies.get(COOKIE, "")
         payload, _, signature = text.rpartition(".")
         # Compared as bytes: the function refuses a text with a character that is not ASCII.
         expected = self._sign("session", payload).encode()
-        if not payload or not hmac.compare_digest(signature.encode(), expected):
+        is_right = bool(payload) and hmac.compare_digest(signature.encode(), expected)
+        if text and self._guesses is not None:
+            self._guesses.note(client_of(request), text, is_right=is_right)
+        if not is_right:
             return Session(can_sign_in=True)
         expires, _nonce, name = payload.split("~", 2)
         if not expires.isdigit() or int(expires) < now.timestamp():

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from watcher.core.secret import Secret
+from watcher.web.guesses import TokenGuesses, TooManyGuessesError
 from watcher.web.html.session import LASTS, Sessions
 
 NOW = datetime(2026, 11, 29, tzinfo=UTC)
@@ -70,3 +71,17 @@ def test_the_cookie_is_sent_below_the_base_path_alone(base_path: str) -> None:
     sessions.end(ended)
     for response in (started, ended):
         assert f"; path={base_path or '/'};" in f"{response.headers['set-cookie'].lower()};"
+
+
+def test_each_wrong_cookie_is_a_guess_of_the_token() -> None:
+    sessions = Sessions(lambda: Secret("sesame"), TokenGuesses(lambda: 1000.0))
+    cookie = cookie_of(sessions)
+    for number in range(5):
+        assert not sessions.checked(request(f"aitems_session=1~a~b.{number}"), NOW).signed_in
+    for _ in range(9):
+        # A browser sends its old cookie again and again.
+        assert not sessions.checked(request("aitems_session=1~a~b.0"), NOW).signed_in
+    with pytest.raises(TooManyGuessesError):
+        sessions.checked(request(cookie), NOW)
+    assert not sessions.of(request(cookie), NOW).signed_in
+    assert not sessions.checked(request(), NOW).signed_in
