@@ -11,6 +11,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 FORWARDED: Final = b"x-forwarded-"
+OF_PROXIES: Final = (FORWARDED, b"x-real-ip", b"forwarded", b"via")
+"""The beginnings of the names of headers that only a proxy adds (RFC 7239; RFC 9110, 7.6.3)."""
+BY_OTHER_PROXY: Final = "aitems_watcher.by_other_proxy"
+"""The key in a scope for whether a proxy that is not trusted has passed the request on."""
 SITE_BITS: Final = 64
 """One machine has a whole network of this size in IPv6 (RFC 4291, 2.5.1)."""
 
@@ -48,7 +52,8 @@ class ForwardedHeaders:
             await self._trusting(scope, receive, send)
             return
         headers = [item for item in scope["headers"] if not item[0].startswith(FORWARDED)]
-        await self._app({**scope, "headers": headers}, receive, send)
+        by_proxy = any(name.startswith(OF_PROXIES) for name, _ in scope["headers"])
+        await self._app({**scope, "headers": headers, BY_OTHER_PROXY: by_proxy}, receive, send)
 
 
 def client_of(request: Request) -> str:

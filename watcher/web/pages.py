@@ -23,7 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from watcher.core.health.readiness import NotReadyReason
 from watcher.core.secret import Secret
 from watcher.web.api.answers import ProblemError, problem
-from watcher.web.clients import ForwardedHeaders, TrustedProxies, client_of
+from watcher.web.clients import BY_OTHER_PROXY, ForwardedHeaders, TrustedProxies, client_of
 from watcher.web.encoded_paths import EncodedPaths
 from watcher.web.guesses import TokenGuesses, TooManyGuessesError
 
@@ -45,6 +45,10 @@ FORM_PATHS: Final = frozenset(
     {"/login", "/signout", "/silences", "/silences/end", "/deliveries/retry", "/deliveries/drop"}
 )
 """Paths that take a form."""
+THROUGH_PROXY: Final = (
+    "a proxy has passed this request on, so others may read here: set token in [web], and name the proxy in "
+    "trusted_proxies"
+)
 FOR_PROGRAMS: Final = ("/api/", "/metrics", "/readyz", "/healthz")
 """Paths that a browser is not sent to the form for the token from."""
 REFUSALS: Final[Mapping[HTTPStatus, str]] = {
@@ -178,6 +182,8 @@ class Guard:
             return _refused(path, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, {})
         if path in WITHOUT_SESSION:
             return None
+        if self._token is None and request.scope.get(BY_OTHER_PROXY):
+            return _refused(path, HTTPStatus.UNAUTHORIZED, {"WWW-Authenticate": "Bearer"}, THROUGH_PROXY)
         try:
             is_authorized = self._is_authorized(request)
         except TooManyGuessesError as error:
@@ -217,11 +223,12 @@ def to_login(request: Request, base_path: str) -> Response:
     return RedirectResponse(f"{base_path}/login?next={quote(target, safe='')}", HTTPStatus.SEE_OTHER)
 
 
-def _refused(path: str, status: HTTPStatus, headers: Mapping[str, str]) -> Response:
+def _refused(path: str, status: HTTPStatus, headers: Mapping[str, str], detail: str = "") -> Response:
     if path.startswith("/api/"):
         code = status.phrase.lower().replace(" ", "-")
-        return problem(ProblemError(status, code, REFUSALS[status], {**headers, "Connection": "close"}))
-    return PlainTextResponse(f"{status.phrase}\n", status, headers={**headers, "Connection": "close"})
+        return problem(ProblemError(status, code, detail or REFUSALS[status], {**headers, "Connection": "close"}))
+    text = f"{status.phrase}: {detail}\n" if detail else f"{status.phrase}\n"
+    return PlainTextResponse(text, status, headers={**headers, "Connection": "close"})
 
 
 def _with_security_headers(send: Send) -> Send:

@@ -88,9 +88,10 @@ async def test_only_a_trusted_proxy_says_which_client_asks(proxies: tuple[str, .
         assert request.client is not None
         return PlainTextResponse(f"{request.client.host} {request.url.scheme}")
 
-    served = replace(pages(), trusted_proxies=proxies, others=lambda: [Route("/who", who)])
+    served = replace(pages(token=lambda: Secret("right")), trusted_proxies=proxies, others=lambda: [Route("/who", who)])
+    forwarded = ("X-Forwarded-For: 203.0.113.9", "X-Forwarded-Proto: https")
     async with listening(served) as web:
-        _, _, body = await ask(web.port, get("/who", "X-Forwarded-For: 203.0.113.9", "X-Forwarded-Proto: https"))
+        _, _, body = await ask(web.port, get("/who", "Authorization: Bearer right", *forwarded))
     assert body.decode() == f"{client} {'https' if proxies else 'http'}"
 
 

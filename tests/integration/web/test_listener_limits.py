@@ -148,15 +148,33 @@ async def test_a_trusted_proxy_may_fill_every_place() -> None:
 
 
 async def test_headers_of_a_proxy_that_is_not_trusted_are_removed() -> None:
+    token = "Authorization: Bearer right"
+
     async def forwarded(request: Request) -> Response:
         return PlainTextResponse(" ".join(sorted(name for name in request.headers if name.startswith("x-"))))
 
-    served = replace(pages(), others=lambda: [Route("/who", forwarded)])
-    given = ("X-Forwarded-For: 1.1.1.1", "X-Forwarded-Proto: https", "x-forwarded-host: evil", "X-Other: a")
+    served = guarded(others=lambda: [Route("/who", forwarded)])
+    given = (token, "X-Forwarded-For: 1.1.1.1", "X-Forwarded-Proto: https", "x-forwarded-host: evil", "X-Other: a")
     async with listening(served) as web:
         assert (await ask(web.port, get("/who", *given)))[2] == b"x-other"
     async with listening(replace(served, trusted_proxies=["127.0.0.3/8"])) as web:
         assert b"x-forwarded-host" in (await ask(web.port, get("/who", *given)))[2]
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["X-Forwarded-For: 1.1.1.1", "X-Forwarded-Host: a", "X-Real-IP: 1.1.1.1", "Forwarded: for=a", "Via: 1.1 a"],
+)
+async def test_without_a_token_nobody_reads_through_a_proxy(header: str) -> None:
+    async with listening(pages()) as web:
+        for path in ("/metrics", "/readyz", "/api/v1", "/"):
+            status, headers, body = await ask(web.port, get(path, header))
+            assert (status, headers["www-authenticate"]) == (401, "Bearer")
+            assert b"set token in [web], and name the proxy in trusted_proxies" in body
+            assert (await ask(web.port, get(path)))[0] in {200, 404}
+        assert (await ask(web.port, get("/healthz", header)))[0] == 200
+    async with listening(guarded()) as web:
+        assert (await ask(web.port, bearer("right", "/metrics", header)))[0] == 200
 
 
 def guarded(**more: object) -> Pages:
