@@ -96,18 +96,20 @@ def test_online_an_unreachable_receiver_is_a_fault(workplace: Workplace) -> None
     assert (status, found["receiver away"]["verdict"]) == (1, "fault")
 
 
-def test_the_status_page_of_a_running_daemon_is_asked(workplace: Workplace) -> None:
+@pytest.mark.parametrize("base_path", ["", "/tools/aitems"])
+def test_the_status_page_of_a_running_daemon_is_asked(workplace: Workplace, base_path: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     text = workplace.config.read_text()
-    workplace.config.write_text(text.replace('listen = ""', f'listen = "127.0.0.1:{port}"'))
-    with started("run", "--config", workplace.config, env=KEYS) as daemon:
+    web = f'listen = "127.0.0.1:{port}"\ntoken = {{ env = "WEB_TOKEN" }}\nbase_path = "{base_path}"'
+    workplace.config.write_text(text.replace('listen = ""', web))
+    with started("run", "--config", workplace.config, env={**KEYS, "WEB_TOKEN": "sesame"}) as daemon:
         read_until(daemon, "web.started")
         _, found = checks(workplace)
         assert found["status page"] == {
             "about": "status page",
             "verdict": "ok",
-            "detail": f"http://127.0.0.1:{port}/ answers",
+            "detail": f"http://127.0.0.1:{port}{base_path}/ answers",
             "remedy": "",
         }
         # The file has another address now, and the daemon has not been started again.
