@@ -22,6 +22,7 @@ from watcher.core.health.problems import health_json
 from watcher.core.polling.result import PollState
 from watcher.metrics import Metrics
 from watcher.scheduler import Scheduler
+from watcher.store.actions import ActionLog
 from watcher.store.deliveries import Deliveries
 from watcher.store.outbox import Outbox
 from watcher.store.polls import PollStore
@@ -30,13 +31,12 @@ from watcher.store.sqlite.database import Database, Opening, open_database
 from watcher.systemd import Systemd
 from watcher.wiring.accounts import Budgets, make_api
 from watcher.wiring.connections import Connections, make_connections
-from watcher.wiring.control_handlers import delivery_handlers, silence_handlers
+from watcher.wiring.control_handlers import operation_handlers, record_reload
 from watcher.wiring.health_endpoints import HealthEndpoints, HealthReporter
 from watcher.wiring.pipeline import Pipeline, wire
 from watcher.wiring.receivers import make_receiver
 from watcher.wiring.reload import Reloader, ReloadOutcome, ReloadResult
 from watcher.wiring.runtime import Runtime
-from watcher.wiring.secrets.handlers import secret_handlers
 from watcher.wiring.status_line import first_round, status_line
 from watcher.wiring.supervisor import Stage, Supervisor
 from watcher.wiring.systemd_notifier import SystemdNotifier
@@ -71,7 +71,7 @@ class Daemon:
         notifier: SystemdNotifier,
         health_endpoints: HealthEndpoints,
         runtime: Runtime,
-        budgets: Budgets,
+        operations: Mapping[str, Handler],
     ) -> None:
         self.database = database
         self.pipeline = pipeline
@@ -83,8 +83,8 @@ class Daemon:
         self._deliveries = Deliveries(database)
         self._outbox = Outbox(database)
         self._environ = runtime.environ
-        self._runtime = runtime
-        self._budgets = budgets
+        self._operations = operations
+        self._actions = ActionLog(database)
         self._handlers = self._control_handlers()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -209,15 +209,12 @@ class Daemon:
 
     def _control_handlers(self) -> dict[str, Handler]:
         """Return the handlers of the control socket, by command."""
-        workers = self.pipeline.delivery_workers
         return {
             "ping": self._ping,
             "health": self._health,
             "reload": self._reload,
-            **delivery_handlers(self.database, workers.receivers, self.clock, workers.wake_one),
-            **silence_handlers(self.database, self.clock),
+            **self._operations,
             **wait_handlers(self.poller, PollStore(self.database), self.clock),
-            **secret_handlers(self._runtime, self._budgets, lambda: self.reloader.config),
         }
 
     async def _ping(self, _arguments: Mapping[str, object]) -> Mapping[str, object]:
@@ -234,8 +231,11 @@ class Daemon:
     async def _health(self, _arguments: Mapping[str, object]) -> Mapping[str, object]:
         return health_json(await self.health_endpoints.reasons(), self.health_endpoints.problems())
 
-    async def _reload(self, _arguments: Mapping[str, object]) -> Mapping[str, object]:
-        return (await self.reloader.reload()).as_json()
+    async def _reload(self, arguments: Mapping[str, object]) -> Mapping[str, object]:
+        result = await self.reloader.reload()
+        if result.outcome is ReloadOutcome.RELOADED:
+            await record_reload(self._actions, arguments, result.config.path, self.clock.utc_now())
+        return result.as_json()
 
 
 def _log_opening(opening: Opening) -> None:
@@ -303,10 +303,7 @@ def _daemon(  # noqa: PLR0913, PLR0917 - the parts of a daemon, joined once
     _set_budgets(metrics, config)
     reloader = Reloader(connections, pipeline, connect, notifier, partial(_count_reload, metrics))
     workers = pipeline.delivery_workers
-    operations = {
-        **delivery_handlers(database, workers.receivers, runtime.clock, workers.wake_one),
-        **silence_handlers(database, runtime.clock),
-    }
+    operations = operation_handlers(database, workers, runtime, budgets, lambda: reloader.config)
 
     async def act(command: str, arguments: Mapping[str, object]) -> Mapping[str, object]:
         return await operations[command](arguments)
@@ -318,7 +315,7 @@ def _daemon(  # noqa: PLR0913, PLR0917 - the parts of a daemon, joined once
         notifier=notifier,
         health_endpoints=HealthEndpoints(config, lambda: reloader.config, health_reporter, metrics, runtime, act),
         runtime=runtime,
-        budgets=budgets,
+        operations=operations,
     )
 
 

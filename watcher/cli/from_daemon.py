@@ -9,6 +9,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from watcher.cli.options import user_name
 from watcher.cli.text.output import say
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def tried_by_daemon(config: Config, receiver: str) -> tuple[Outcome, Access | No
     """Send a test alert."""
     from watcher.reports.receiver_check import access_from_json, outcome_from_json
 
-    answer = _ask(config, "test", {"receiver": receiver})
+    answer = _ask(config, "test", {"receiver": receiver, "by": user_name()})
     if answer is None:
         return None
     slack = answer.get("slack")

@@ -91,6 +91,14 @@ def operator_name(name: str | None) -> str:
     return name.strip()
 
 
+def user_name() -> str:
+    """Return the name of the current user; empty where it has none, for a command that also works without one."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return ""
+
+
 def find_config(option: Path | None) -> ConfigFile:
     """Return the configuration file and the reason for choosing it.
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Self
 
+from watcher.operations.author import author_in
 from watcher.operations.errors import OperationRefusedError
 from watcher.operations.ports import DeliveryChange, DeliveryStore
 from watcher.store.delivery.operator_actions import DeliveryRefusedError
@@ -25,18 +26,21 @@ class RetryRequest:
     all_dead: bool = False
     receiver: str | None = None
     """With ``all_dead``: limits the retry to this receiver."""
+    by: str = ""
+    """Empty where an older command did not say it."""
 
     @classmethod
     def from_json(cls, arguments: Mapping[str, object]) -> Self:
-        """Read the request from ``ids``, or from ``all_dead`` and ``receiver``.
+        """Read the request from ``ids``, or from ``all_dead`` and ``receiver``; and from ``by``.
 
         Raises:
             OperationRefusedError: it names no delivery.
         """
         if arguments.get("all_dead") is not True:
-            return cls(ids=_ids(arguments))
+            return cls(ids=_ids(arguments), by=author_in(arguments))
         receiver = arguments.get("receiver")
-        return cls(all_dead=True, receiver=None if receiver is None else str(receiver))
+        name = None if receiver is None else str(receiver)
+        return cls(all_dead=True, receiver=name, by=author_in(arguments))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +58,7 @@ class DropRequest:
         Raises:
             OperationRefusedError: it names no delivery.
         """
-        return cls(ids=_ids(arguments), by=str(arguments.get("by", "")))
+        return cls(ids=_ids(arguments), by=author_in(arguments))
 
 
 async def retry_deliveries(deliveries: DeliveryStore, request: RetryRequest, now: datetime) -> Sequence[DeliveryChange]:
@@ -65,8 +69,8 @@ async def retry_deliveries(deliveries: DeliveryStore, request: RetryRequest, now
     """
     try:
         if request.all_dead:
-            return await deliveries.retry_all_dead(request.receiver, now)
-        return await deliveries.retry(request.ids, now)
+            return await deliveries.retry_all_dead(request.receiver, request.by, now)
+        return await deliveries.retry(request.ids, request.by, now)
     except DeliveryRefusedError as error:
         raise OperationRefusedError(str(error)) from None
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
+from watcher.core.action import Action
 from watcher.core.batch import Batch
 from watcher.core.delivery.state import State
 from watcher.core.routing.matcher import Matcher
@@ -74,7 +75,7 @@ class DeliveryChange(Protocol):
 class DeliveryStore(Protocol):
     """The stored deliveries, as an operator may change them; each call changes all of them or none."""
 
-    async def retry(self, beginnings: Iterable[str], now: datetime) -> Sequence[DeliveryChange]:
+    async def retry(self, beginnings: Iterable[str], by: str, now: datetime) -> Sequence[DeliveryChange]:
         """Make deliveries due at once, by id or by the beginning of one.
 
         Raises:
@@ -82,7 +83,7 @@ class DeliveryStore(Protocol):
         """
         ...
 
-    async def retry_all_dead(self, receiver: str | None, now: datetime) -> Sequence[DeliveryChange]:
+    async def retry_all_dead(self, receiver: str | None, by: str, now: datetime) -> Sequence[DeliveryChange]:
         """Make every dead letter due at once, of one receiver or of all.
 
         Raises:
@@ -96,6 +97,14 @@ class DeliveryStore(Protocol):
         Raises:
             DeliveryRefusedError: one of them does not exist or has ended.
         """
+        ...
+
+
+class ActionStore(Protocol):
+    """The stored actions of people."""
+
+    async def record(self, action: Action) -> None:
+        """Store an action."""
         ...
 
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Self
 
+from watcher.core.action import AUTHOR_MAX
 from watcher.core.routing.matcher import Matcher, matcher_of
-from watcher.core.routing.silence import LONGEST, Silence, is_allowed_length
+from watcher.core.routing.silence import LONGEST, REASON_MAX, Silence, is_allowed_length
 from watcher.operations.errors import OperationRefusedError
 from watcher.operations.ports import SilenceStore
 from watcher.store.silences import SilenceRefusedError
@@ -37,8 +38,8 @@ class NewSilence:
         return cls(
             match=_match(arguments),
             lasts=_length(arguments),
-            author=_text(arguments, "by"),
-            reason=_text(arguments, "why"),
+            author=_text(arguments, "by", AUTHOR_MAX),
+            reason=_text(arguments, "why", REASON_MAX),
         )
 
 
@@ -57,7 +58,7 @@ class SilenceEnd:
         Raises:
             OperationRefusedError: one of them is missing.
         """
-        return cls(id=_text(arguments, "id"), by=_text(arguments, "by"))
+        return cls(id=_text(arguments, "id", AUTHOR_MAX), by=_text(arguments, "by", AUTHOR_MAX))
 
 
 async def add_silence(silences: SilenceStore, request: NewSilence, now: datetime) -> Silence:
@@ -95,8 +96,10 @@ def _length(arguments: Mapping[str, object]) -> timedelta:
     return lasts
 
 
-def _text(arguments: Mapping[str, object], key: str) -> str:
+def _text(arguments: Mapping[str, object], key: str, longest: int) -> str:
     text = str(arguments.get(key) or "").strip()
     if not text:
         raise OperationRefusedError(f"{key} is missing; a silence needs an author and a reason, and ends by its id")
+    if len(text) > longest:
+        raise OperationRefusedError(f"{key} has {len(text)} characters; write at most {longest}")
     return text

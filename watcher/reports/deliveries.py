@@ -12,6 +12,7 @@ from watcher.core.messages.message import PLAIN_STYLE, Style
 from watcher.core.messages.reasons import reason_text
 from watcher.core.messages.training import compose, plain_text
 from watcher.core.timestamps import to_text
+from watcher.reports.actions import action_json
 
 if TYPE_CHECKING:
     from watcher.store.delivery.views import DeliveryView
@@ -50,6 +51,7 @@ def delivery_json(delivery: DeliveryView) -> dict[str, object]:
         "settled_at": _time_json(delivery.settled_at),
         "about": events_text(delivery.events),
         "event_ids": [event.id for event in delivery.events],
+        "actions": [action_json(action) for action in delivery.actions],
     }
 
 

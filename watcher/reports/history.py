@@ -9,6 +9,7 @@ from watcher.core.messages.published import published_event
 from watcher.core.messages.reasons import reason_text
 from watcher.core.routing.reason import reason_text as routing_text
 from watcher.core.timestamps import to_text
+from watcher.reports.actions import action_json
 
 if TYPE_CHECKING:
     from watcher.store.views import DeliveryOutcome, EventHistory
@@ -40,4 +41,5 @@ def _outcome_json(delivery_outcome: DeliveryOutcome) -> dict[str, object]:
         "attempts": delivery_outcome.attempts,
         "settled_at": None if delivery_outcome.settled_at is None else to_text(delivery_outcome.settled_at),
         "answer": delivery_outcome.answer,
+        "actions": [action_json(action) for action in delivery_outcome.actions],
     }

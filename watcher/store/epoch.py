@@ -80,7 +80,7 @@ def _rename_unrouted(connection: Connection, epoch: str, backup_made_at: datetim
 
 
 def _rename_open_groups(connection: Connection, epoch: str, backup_made_at: datetime | None) -> None:
-    table, ledger = schema.delivery, schema.ledger
+    table, ledger, action = schema.delivery, schema.ledger, schema.operator_action
     for identity in connection.scalars(select(table.c.id).where(~table.c.sealed)).all():
         for event in _events_of(connection, identity):
             # The event keeps its id: another receiver may have it already.
@@ -88,6 +88,7 @@ def _rename_open_groups(connection: Connection, epoch: str, backup_made_at: date
         renamed = delivery_id((identity,), epoch)
         connection.execute(update(table).where(table.c.id == identity).values(id=renamed))
         connection.execute(update(ledger).where(ledger.c.delivery_id == identity).values(delivery_id=renamed))
+        connection.execute(update(action).where(action.c.target == identity).values(target=renamed))
 
 
 def _events_of(connection: Connection, delivery: str) -> list[Event]:

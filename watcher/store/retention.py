@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Select, delete, exists, func, select, tuple_
 from watcher.core.delivery.state import State
 from watcher.core.timestamps import to_text
 from watcher.store import schema
+from watcher.store.actions import prune_actions
 from watcher.store.silences import prune_silences
 from watcher.store.writer import StoreWriter
 
@@ -41,6 +42,7 @@ def _prune(connection: Connection, before: datetime) -> int:
         connection.execute(delete(schema.event).where(schema.event.c.id.in_(old)))
         _prune_empty(connection, deliveries)
     prune_silences(connection, before)
+    prune_actions(connection, before)
     return len(old)
 
 

@@ -338,3 +338,27 @@ receiver = Table(
     Column("parked", Boolean, nullable=False, server_default=false()),
 )
 """One row a receiver that had an attempt without success; ``failing_since`` is set while it is failing."""
+
+operator_action = Table(
+    "operator_action",
+    metadata,
+    Column("position", POSITION, primary_key=True, autoincrement=True),
+    Column("kind", StoredText, nullable=False),
+    Column("target", StoredText, nullable=False),
+    Column("author", StoredText, nullable=False),
+    Column("at", StoredText, nullable=False),
+    Column("outcome", StoredText, nullable=False),
+    Column("reason", StoredText, nullable=False),
+)
+"""One row a retry, drop, test, silence, end of a silence or reload, with its author."""
+
+Index("ix_operator_action_target", operator_action.c.target)
+Index("ix_operator_action_at", operator_action.c.at)
+
+ended_session = Table(
+    "ended_session",
+    metadata,
+    Column("id", StoredText, primary_key=True),
+    Column("expires_at", StoredText, nullable=False),
+)
+"""One row a session of the page that was ended by signing out, until it would have expired."""

@@ -9,15 +9,19 @@ from typing import Final
 
 from sqlalchemy import Connection, and_, delete, exists, insert, select, update
 
+from watcher.core.action import Action, ActionKind
 from watcher.core.delivery.state import State
 from watcher.core.routing.matcher import Matcher
 from watcher.core.routing.silence import Silence
 from watcher.core.timestamps import to_text
 from watcher.store import schema
+from watcher.store.actions import record
 from watcher.store.rows import read_silence, silence_row
 from watcher.store.writer import StoreWriter
 
 ID_BYTES: Final = 5
+SAME: Final = timedelta(seconds=10)
+"""A silence that is added again within this time is the one that exists."""
 
 _silence = schema.silence
 
@@ -33,7 +37,7 @@ class Silences:
         self._database = database
 
     async def add(self, match: Matcher, lasts: timedelta, author: str, reason: str, now: datetime) -> Silence:
-        """Add a silence that starts now."""
+        """Add a silence that starts now, or return the same one that was added a moment ago."""
         silence = Silence(
             id=f"sil_{secrets.token_hex(ID_BYTES)}",
             match=match,
@@ -42,8 +46,7 @@ class Silences:
             author=author,
             reason=reason,
         )
-        await self._database.write(lambda connection: connection.execute(insert(_silence), silence_row(silence)))
-        return silence
+        return await self._database.write(lambda connection: _add(connection, silence))
 
     async def end(self, beginning: str, by: str, now: datetime) -> Silence:
         """End a silence before its time.
@@ -80,6 +83,26 @@ def prune_silences(connection: Connection, before: datetime) -> None:
     connection.execute(delete(_silence).where(_silence.c.ends_at < to_text(before), ~named))
 
 
+def _add(connection: Connection, silence: Silence) -> Silence:
+    for known in active(connection, silence.starts_at):
+        if _is_repeat(silence, known):
+            return known
+    connection.execute(insert(_silence), silence_row(silence))
+    _record(connection, ActionKind.SILENCE, silence.id, silence.author, silence.starts_at)
+    return silence
+
+
+def _is_repeat(silence: Silence, known: Silence) -> bool:
+    """Say whether a silence is the known one: a form may be sent twice, by a double click or after a lost answer."""
+    later = silence.starts_at - known.starts_at
+    moved = replace(known, id=silence.id, starts_at=silence.starts_at, ends_at=known.ends_at + later)
+    return later < SAME and moved == silence
+
+
+def _record(connection: Connection, kind: ActionKind, identity: str, author: str, at: datetime) -> None:
+    record(connection, [Action(kind=kind, target=identity, author=author, at=at)])
+
+
 def _end(connection: Connection, beginning: str, by: str, now: datetime) -> Silence:
     silence = _found(connection, beginning)
     if silence.ended_at is not None or silence.ends_at <= now:
@@ -90,6 +113,7 @@ def _end(connection: Connection, beginning: str, by: str, now: datetime) -> Sile
     changed = connection.execute(update(_silence).where(still_active).values(ended_at=to_text(now), ended_by=by))
     if changed.rowcount != 1:
         raise SilenceRefusedError(f"silence {silence.id} has just been ended by somebody else")
+    _record(connection, ActionKind.END_SILENCE, silence.id, by, now)
     return ended
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +11,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, RowMapping, Select, func, select
 from sqlalchemy.exc import DatabaseError
 
+from watcher.core.action import Action
 from watcher.core.delivery.reason import Reason, read_reason
 from watcher.core.delivery.receiver_state import ReceiverState
 from watcher.core.delivery.state import State
@@ -24,7 +25,7 @@ from watcher.core.routing.silence import Silence
 from watcher.core.timestamps import from_text, to_text
 from watcher.core.training.model import ServiceRef, Snapshot, TrainingRef
 from watcher.core.training.retraining import Retraining
-from watcher.store import schema, silences, trainings
+from watcher.store import actions, schema, silences, trainings
 from watcher.store.delivery.reading import failing_receivers
 from watcher.store.delivery.views import DeliveryFilter, DeliveryView, delivery_views
 from watcher.store.errors import StoreUnusable
@@ -60,6 +61,8 @@ class DeliveryOutcome:
     attempts: int
     settled_at: datetime | None
     answer: str | None
+    actions: tuple[Action, ...] = ()
+    """Its retries and its drop by people, the oldest first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,9 +198,9 @@ class Views:
         query = _matching(wanted).limit(wanted.limit)
         if wanted.after is not None:
             rows = self._connection.execute(query.order_by(schema.event.c.position)).mappings().all()
-            return [self._event_history(row) for row in rows]
+            return self._event_histories(rows)
         rows = self._connection.execute(query.order_by(schema.event.c.position.desc())).mappings().all()
-        return [self._event_history(row) for row in reversed(rows)]
+        return self._event_histories(rows)[::-1]
 
     def names_in_events(self) -> dict[ServiceRef, set[str]]:
         """Return the names of services in the latest events: messages have those that AiTEMS gives, too."""
@@ -230,7 +233,7 @@ class Views:
         table = schema.event.c
         begins = table.id.istartswith(beginning, autoescape=True)
         query = select(schema.event).where(begins).order_by(table.position.desc()).limit(limit)
-        return [self._event_history(row) for row in self._connection.execute(query).mappings().all()]
+        return self._event_histories(self._connection.execute(query).mappings().all())
 
     def recent(self, event: Event) -> int:
         """Return the number of events of a subject within the hour up to this one, which counts too."""
@@ -239,24 +242,20 @@ class Views:
         (recent,) = recent_of(self._connection, [event])
         return recent
 
-    def _event_history(self, row: RowMapping) -> EventHistory:
-        return EventHistory(
-            event=read_event(row["body"]),
-            position=row["position"],
-            routed_at=read_time(row["routed_at"]),
-            route=None if row["route"] is None else read_routing_reason(row["route"]),
-            delivery_outcomes=tuple(self._delivery_outcomes(row["id"])),
-        )
+    def _event_histories(self, rows: Sequence[RowMapping]) -> list[EventHistory]:
+        deliveries = {row["id"]: self._deliveries_of(row["id"]) for row in rows}
+        ids = (delivery["id"] for found in deliveries.values() for delivery in found)
+        done = actions.of_targets(self._connection, ids)
+        return [_event_history(row, deliveries[row["id"]], done) for row in rows]
 
-    def _delivery_outcomes(self, event_id: str) -> Iterator[DeliveryOutcome]:
+    def _deliveries_of(self, event_id: str) -> Sequence[RowMapping]:
         query = (
             select(schema.ledger.c.receiver_seq, schema.delivery)
             .join(schema.delivery, schema.delivery.c.id == schema.ledger.c.delivery_id)
             .where(schema.ledger.c.event_id == event_id)
             .order_by(schema.delivery.c.receiver)
         )
-        for row in self._connection.execute(query).mappings():
-            yield _delivery_outcome(row)
+        return self._connection.execute(query).mappings().all()
 
 
 def _matching(wanted: HistoryFilter) -> Select[Any]:
@@ -285,7 +284,19 @@ def _queue_state(row: RowMapping) -> QueueState:
     )
 
 
-def _delivery_outcome(row: RowMapping) -> DeliveryOutcome:
+def _event_history(
+    row: RowMapping, deliveries: Iterable[RowMapping], done: Mapping[str, tuple[Action, ...]]
+) -> EventHistory:
+    return EventHistory(
+        event=read_event(row["body"]),
+        position=row["position"],
+        routed_at=read_time(row["routed_at"]),
+        route=None if row["route"] is None else read_routing_reason(row["route"]),
+        delivery_outcomes=tuple(_delivery_outcome(item, done.get(item["id"], ())) for item in deliveries),
+    )
+
+
+def _delivery_outcome(row: RowMapping, done: tuple[Action, ...]) -> DeliveryOutcome:
     return DeliveryOutcome(
         receiver=row["receiver"],
         receiver_seq=row["receiver_seq"],
@@ -295,6 +306,7 @@ def _delivery_outcome(row: RowMapping) -> DeliveryOutcome:
         attempts=row["attempts"],
         settled_at=read_time(row["settled_at"]),
         answer=row["answer"],
+        actions=done,
     )
 
 

@@ -15,8 +15,10 @@ from watcher.wiring.runtime import Runtime
 from watcher.wiring.slack_access import access_of
 
 
-async def try_receiver(name: str, config: Config, process: Runtime) -> tuple[Outcome, Access | None]:
-    """Make one attempt, and ask Slack for the permissions of a bot's token.
+async def try_receiver(
+    name: str, config: Config, process: Runtime, *, ask_access: bool = True
+) -> tuple[Outcome, Access | None]:
+    """Make one attempt, and ask Slack for the permissions of a bot's token unless not wanted.
 
     Raises:
         SecretsError: secrets cannot be read; the error names all of them.
@@ -25,7 +27,7 @@ async def try_receiver(name: str, config: Config, process: Runtime) -> tuple[Out
     """
     outcome = await _send(name, config, process)
     settings = config.receivers[name]
-    if not isinstance(settings, SlackSettings):
+    if not ask_access or not isinstance(settings, SlackSettings):
         return outcome, None
     async with AsyncExitStack() as stack:
         return outcome, await access_of(name, settings, process, stack)

@@ -1,13 +1,18 @@
-"""The control socket's handlers for the operations on silences and deliveries."""
+"""The control socket's handlers for the operations of people, which the page calls as well."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
 
 import structlog
+from sqlalchemy.exc import DBAPIError
 
 from watcher.clock import Clock
+from watcher.config import Config
 from watcher.control.protocol import ControlError, Handler
+from watcher.core.action import AUTHOR_MAX, Action, ActionKind
 from watcher.core.routing.silence import to_json
 from watcher.operations.deliveries import (
     DROP,
@@ -20,14 +25,33 @@ from watcher.operations.deliveries import (
 )
 from watcher.operations.errors import OperationRefusedError
 from watcher.operations.ports import DeliveryChange
+from watcher.operations.receiver_test import ReceiverTests
 from watcher.operations.silences import ADD, END, NewSilence, SilenceEnd, add_silence, end_silence
+from watcher.store.actions import ActionLog
 from watcher.store.delivery.operator_actions import OperatorActions
 from watcher.store.silences import Silences
+from watcher.store.sql.write_faults import fault_of
 from watcher.store.sqlite.database import Database
+from watcher.wiring.accounts import Budgets
+from watcher.wiring.delivery_workers import DeliveryWorkers
+from watcher.wiring.runtime import Runtime
+from watcher.wiring.secrets.handlers import secret_handlers
 
 log = structlog.get_logger()
 
 Arguments = Mapping[str, object]
+
+
+def operation_handlers(
+    database: Database, workers: DeliveryWorkers, runtime: Runtime, budgets: Budgets, active: Callable[[], Config]
+) -> dict[str, Handler]:
+    """Return the handlers of every operation, by command; ``active`` returns the active configuration."""
+    tests = ReceiverTests(ActionLog(database), runtime.clock.monotonic)
+    return {
+        **delivery_handlers(database, workers.receivers, runtime.clock, workers.wake_one),
+        **silence_handlers(database, runtime.clock),
+        **secret_handlers(runtime, budgets, active, tests),
+    }
 
 
 def silence_handlers(database: Database, clock: Clock) -> dict[str, Handler]:
@@ -84,5 +108,20 @@ def _refusing(handle: Callable[[Arguments], Awaitable[Arguments]]) -> Handler:
             return await handle(arguments)
         except OperationRefusedError as error:
             raise ControlError(str(error)) from None
+        except DBAPIError as error:
+            if (fault := fault_of(error)) is None:
+                raise
+            refusal = f"the store cannot be written now ({fault}), so nothing was changed; see the log"
+            raise ControlError(refusal) from None
 
     return handler
+
+
+async def record_reload(actions: ActionLog, arguments: Arguments, config: Path, now: datetime) -> None:
+    """Record who reloaded the configuration; a store that cannot be written does not make the reload fail."""
+    author = str(arguments.get("by") or "")[:AUTHOR_MAX]
+    log.info("reload.recorded", author=author)
+    try:
+        await actions.record(Action(kind=ActionKind.RELOAD, target=str(config), author=author, at=now))
+    except DBAPIError as error:
+        log.warning("reload.not_recorded", problem=str(error.orig), remedy="run aitems-watcher doctor")

@@ -236,7 +236,7 @@ async def test_a_clear_failure_after_a_manual_retry_is_not_held_again(tmp_path: 
         await enqueue(database, events)
         await until_settled(tmp_path, worker)
         assert states(tmp_path) == {State.HELD: 1}
-        await OperatorActions(database, {NAME}).retry(["msg_"], Clock().utc_now())
+        await OperatorActions(database, {NAME}).retry(["msg_"], "mina", Clock().utc_now())
         again = workers({NAME: receiver}, Deliveries(database), waits, Clock(), trusted_clock(Clock()))
         await until_settled(tmp_path, again[NAME])
     assert states(tmp_path) == {State.DELIVERED: 1}

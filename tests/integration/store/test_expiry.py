@@ -118,6 +118,6 @@ async def test_a_held_message_that_is_sent_again_may_be_a_repeat(database: Datab
     attempt = Attempt(number=1, allowed_at=NOW, dedup=Dedup.UNKNOWN)
     held = verdict(Uncertain(reason=text_reason("reset")), attempt, Policy(on_uncertain=OnUncertain.HOLD), NOW, 0.5)
     assert await Deliveries(database).settle(leased, Settlement(verdict=held, at=NOW))
-    await OperatorActions(database, {"hook"}).retry([leased.request.delivery_id], NOW)
+    await OperatorActions(database, {"hook"}).retry([leased.request.delivery_id], "mina", NOW)
     (again,) = await claim(database, token="t2")
     assert again.request.may_be_repeat

@@ -23,6 +23,7 @@ from tests.support import routing
 from tests.support.paths import ROOT
 from tests.support.runs import ended_run
 from tests.support.schemas import make_schema
+from watcher.core.action import Action, ActionKind
 from watcher.core.batch import Batch, IncidentRow
 from watcher.core.delivery.model import PARKED_RETRY, Claim, ReceiverSignal, Settlement, SignalKind, Verdict
 from watcher.core.delivery.reason import DELIVERED, text_reason
@@ -43,10 +44,13 @@ from watcher.core.training.retraining import Retraining, RetrainingRef
 from watcher.pipeline.dead_letters import announce_dead_letters, note_removed
 from watcher.pipeline.expiry import expire, expire_orphans
 from watcher.store import schema
+from watcher.store.actions import ActionLog, latest_on
+from watcher.store.actions import latest as latest_actions
 from watcher.store.deliveries import Deliveries
 from watcher.store.delivery import queue
 from watcher.store.delivery.operator_actions import OperatorActions
 from watcher.store.delivery.views import DeliveryFilter
+from watcher.store.ended_sessions import EndedSessions, ended_sessions
 from watcher.store.epoch import new_epoch, write_fact
 from watcher.store.errors import StaleSnapshot
 from watcher.store.export import Exported, events_of_deliveries, export_page
@@ -277,12 +281,15 @@ async def fail(database: Database, make_event: MakeEvent) -> None:
 
 async def operate(database: Database, make_event: MakeEvent) -> None:
     actions = OperatorActions(database, {"hook", "chat"})
-    await actions.retry_all_dead("chat", LATER)
+    await actions.retry_all_dead("chat", "mina", LATER)
     await enqueue(database, make_event(2, "w2"))
     with open_views(database.url) as views:
         waiting = views.deliveries(DeliveryFilter(receiver="hook"))
-    await actions.retry([waiting[-1].id], LATER)
+    await actions.retry([waiting[-1].id], "mina", LATER)
     await actions.drop([waiting[-1].id], "mina", LATER)
+    ended = EndedSessions(database)
+    await ended.add("0123456789abcdef", LATER, NOW)
+    await ActionLog(database).record(Action(kind=ActionKind.TEST, target="hook", author="mina", at=LATER))
     # Unrouted, and in an open group: a new epoch renames both.
     await enqueue(database, make_event(3, "w2"), group=GROUP)
     await PollStore(database).record(Batch(events=(make_event(4, "w2"),)))
@@ -310,7 +317,11 @@ def read(database: Database) -> None:
         views.facts(), views.polls(), views.incidents(), views.overdue(), views.deviations(), views.queues()
         views.queues([State.DEAD]), views.silences(NOW), views.every_silence(), views.silence("x")
         views.failing_receivers(), views.unannounced(), views.recent(newest.event), views.names_in_events()
-        views.deliveries(DeliveryFilter(beginning="msg_"))
+        (delivery, *_) = views.deliveries(DeliveryFilter(beginning="msg_"))
+        views.deliveries(DeliveryFilter(ids=frozenset({delivery.id})))
+        assert [item.target for item in latest_actions(views.connection, {ActionKind.TEST}, 9)] == ["hook"]
+        assert list(latest_on(views.connection, ["hook"], ActionKind)) == ["hook"]
+        assert list(ended_sessions(views.connection, NOW)) == ["0123456789abcdef"]
 
 
 def read_runs(database: Database) -> None:

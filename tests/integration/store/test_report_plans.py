@@ -9,10 +9,12 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Connection, event
 
+from watcher.core.action import OF_RECEIVERS, ActionKind
 from watcher.core.delivery.state import State
 from watcher.core.durations.past_runs import Population
 from watcher.core.timestamps import from_text
 from watcher.core.training.model import ServiceRef, TrainingRef
+from watcher.store.actions import latest, latest_on
 from watcher.store.delivery.views import DeliveryFilter
 from watcher.store.export import Exported, events_of_deliveries, export_page
 from watcher.store.health_stats import health_stats
@@ -23,7 +25,7 @@ from watcher.store.views import HistoryFilter, Views, open_views
 
 NOW = from_text("2026-11-23T02:00:00.000000Z")
 REF = TrainingRef("main", "s", "pop", "v1")
-GROWING = ("training", "event", "delivery", "ledger", "line", "run", "stage")
+GROWING = ("training", "event", "delivery", "ledger", "line", "run", "stage", "operator_action")
 """The tables that grow with the trainings and with time."""
 SMALL = ("ix_event_unrouted",)
 """Indexes of what waits, which is little."""
@@ -49,6 +51,11 @@ READS: dict[str, Callable[[Views], object]] = {
     "history --since": lambda views: views.history(HistoryFilter(since=NOW - timedelta(hours=1), limit=None)),
     "history --follow": lambda views: views.history(HistoryFilter(after=7, limit=None)),
     "deliveries": lambda views: views.deliveries(DeliveryFilter()),
+    "page of deliveries: actions": lambda views: (
+        latest(views.connection, OF_RECEIVERS, 20),
+        latest_on(views.connection, ["hook"], {ActionKind.TEST}),
+        views.deliveries(DeliveryFilter(states=frozenset(State), ids=frozenset({"a"}), limit=20)),
+    ),
     "deliveries of a receiver": lambda views: views.deliveries(DeliveryFilter(receiver="hook")),
 }
 WEEK = queries.Period(since=NOW - timedelta(days=7), before=NOW)

@@ -13,6 +13,7 @@ import pytest
 
 from tests.integration.store.conftest import NOW, SECOND
 from tests.integration.store.test_deliveries import MakeEvent, claim
+from watcher.core.action import OF_SILENCES, ActionKind
 from watcher.core.batch import Batch
 from watcher.core.delivery.state import State
 from watcher.core.event import Event, Kind
@@ -21,6 +22,7 @@ from watcher.core.routing.matcher import ALL_KINDS, Matcher, matcher_of
 from watcher.core.routing.routes import Route, Routes
 from watcher.core.routing.silence import Silence
 from watcher.pipeline.routing import Router
+from watcher.store.actions import latest
 from watcher.store.delivery.operator_actions import DeliveryRefusedError, OperatorActions
 from watcher.store.delivery.views import DeliveryFilter, DeliveryView
 from watcher.store.outbox import Outbox
@@ -131,6 +133,32 @@ async def test_a_silence_that_an_operator_ended_takes_no_event(
         assert views.every_silence() == [ended]
 
 
+async def test_the_same_silence_within_ten_seconds_is_one(scenario: SilencedRouter, path: Path) -> None:
+    first = await scenario.silence()
+    scenario.clock.now += SECOND
+    assert await scenario.silence() == first
+    assert (await scenario.silence(2 * HOUR)).id != first.id
+    assert (await scenario.silence(type="pop")).id != first.id
+    scenario.clock.now += 10 * SECOND
+    again = await scenario.silence()
+    assert again.id != first.id
+    await Silences(scenario.database).end(again.id, "jun", scenario.clock.now)
+    assert (await scenario.silence()).id != again.id
+
+
+async def test_a_silence_and_its_end_are_actions_with_their_authors(scenario: SilencedRouter, path: Path) -> None:
+    silence = await scenario.silence()
+    await scenario.silence()
+    scenario.clock.now += SECOND
+    await Silences(scenario.database).end(silence.id, "jun", scenario.clock.now)
+    with open_views(sqlite_url(path)) as views:
+        found = latest(views.connection, OF_SILENCES, 9)
+    assert [(item.kind, item.target, item.author, item.at) for item in found] == [
+        (ActionKind.END_SILENCE, silence.id, "jun", NOW + SECOND),
+        (ActionKind.SILENCE, silence.id, "mina", NOW),
+    ]
+
+
 async def test_a_silence_does_not_affect_an_event_that_is_routed_already(
     scenario: SilencedRouter, path: Path, make_event: MakeEvent
 ) -> None:
@@ -180,7 +208,7 @@ async def test_a_silenced_delivery_can_be_neither_retried_nor_dropped(
     await scenario.route(make_event(1))
     (delivery,) = delivery_views(path)
     for change in (
-        OperatorActions(scenario.database, {"hook", "chat"}).retry([delivery.id], NOW),
+        OperatorActions(scenario.database, {"hook", "chat"}).retry([delivery.id], "mina", NOW),
         OperatorActions(scenario.database, {"hook", "chat"}).drop([delivery.id], "m", NOW),
     ):
         with pytest.raises(DeliveryRefusedError, match="was silenced"):
@@ -191,7 +219,7 @@ async def test_a_silenced_delivery_can_be_neither_retried_nor_dropped(
 async def test_an_id_without_exactly_one_silence_ends_nothing(
     scenario: SilencedRouter, path: Path, beginning: str
 ) -> None:
-    both = {(await scenario.silence()).id, (await scenario.silence()).id}
+    both = {(await scenario.silence()).id, (await scenario.silence(type="pop")).id}
     with pytest.raises(SilenceRefusedError):
         await Silences(scenario.database).end(beginning, "mina", NOW)
     with open_views(sqlite_url(path)) as views:

@@ -14,6 +14,7 @@ from watcher.core.routing.silence import LONGEST, Silence, is_allowed_length
 from watcher.operations.backup import BackupRequest, BackupResult, back_up
 from watcher.operations.deliveries import DropRequest, RetryRequest, changes_json, drop_deliveries, retry_deliveries
 from watcher.operations.errors import OperationRefusedError
+from watcher.operations.receiver_test import ReceiverTest
 from watcher.operations.silences import NewSilence, SilenceEnd, end_silence
 from watcher.store.delivery.operator_actions import Change, DeliveryRefusedError
 from watcher.store.silences import SilenceRefusedError
@@ -35,11 +36,11 @@ class FakeDeliveries:
         self.calls.append(call)
         return [Change(id="msg_1", receiver="hook", before=State.DEAD, after=State.PENDING)]
 
-    async def retry(self, beginnings: Iterable[str], now: datetime) -> list[Change]:
-        return self._called("retry", tuple(beginnings), now)
+    async def retry(self, beginnings: Iterable[str], by: str, now: datetime) -> list[Change]:
+        return self._called("retry", tuple(beginnings), by, now)
 
-    async def retry_all_dead(self, receiver: str | None, now: datetime) -> list[Change]:
-        return self._called("retry_all_dead", receiver, now)
+    async def retry_all_dead(self, receiver: str | None, by: str, now: datetime) -> list[Change]:
+        return self._called("retry_all_dead", receiver, by, now)
 
     async def drop(self, beginnings: Iterable[str], by: str, now: datetime) -> list[Change]:
         return self._called("drop", tuple(beginnings), by, now)
@@ -76,6 +77,8 @@ def test_a_new_silence_is_read_from_json() -> None:
         {"by": " "},
         {"by": None},
         {"why": ""},
+        {"by": "x" * 101},
+        {"why": "x" * 1001},
     ],
 )
 def test_an_incomplete_or_invalid_silence_is_refused(wrong: Mapping[str, object]) -> None:
@@ -101,9 +104,10 @@ async def test_a_refusal_of_the_store_is_a_refused_operation() -> None:
 @pytest.mark.parametrize(
     ("arguments", "call"),
     [
-        ({"ids": ["msg_1"], "all_dead": False}, ("retry", ("msg_1",), NOW)),
-        ({"all_dead": True}, ("retry_all_dead", None, NOW)),
-        ({"all_dead": True, "ids": [], "receiver": "hook"}, ("retry_all_dead", "hook", NOW)),
+        ({"ids": ["msg_1"], "all_dead": False, "by": " mina "}, ("retry", ("msg_1",), "mina", NOW)),
+        # A command of an older version names nobody.
+        ({"all_dead": True}, ("retry_all_dead", None, "", NOW)),
+        ({"all_dead": True, "ids": [], "receiver": "hook", "by": None}, ("retry_all_dead", "hook", "", NOW)),
     ],
 )
 async def test_a_retry_names_deliveries_or_every_dead_letter(
@@ -127,6 +131,12 @@ def test_a_request_that_names_no_delivery_is_refused(arguments: Mapping[str, obj
     for request in (RetryRequest, DropRequest):
         with pytest.raises(OperationRefusedError, match="at least one delivery"):
             request.from_json(arguments)
+
+
+@pytest.mark.parametrize("request_of", [RetryRequest, DropRequest, ReceiverTest])
+def test_an_author_of_any_length_is_refused(request_of: type[RetryRequest]) -> None:
+    with pytest.raises(OperationRefusedError, match="at most 100"):
+        request_of.from_json({"ids": ["msg_1"], "receiver": "hook", "by": "x" * 101})
 
 
 def test_a_backup_returns_its_file_and_size(tmp_path: Path) -> None:

@@ -179,10 +179,12 @@ def _single(delivery_views: list[DeliveryView], beginning: str) -> DeliveryView:
 
 
 @group.command("retry", epilog=RETRY_END)
-def retry(
+def retry(  # noqa: PLR0913 - one parameter an option
     ids: IdsArgument = None,
+    *,
     all_dead: AllDeadOption = False,
     receiver: ReceiverOption = None,
+    by: ByOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -190,13 +192,14 @@ def retry(
 
     The daemon sends them at once: a dead or held one out of order, a pending one after the earlier ones that it
     waits for. A message that may have arrived before is marked as a possible repeat. A running daemon is asked over
-    its control socket; without one, the next start sends them.
+    its control socket; without one, the next start sends them. The store records the operator.
     """
     if bool(ids) == all_dead:
         raise typer.BadParameter("write ids, or --all-dead", param_hint="ID")
     if receiver is not None and not all_dead:
         raise typer.BadParameter("needs --all-dead", param_hint="--receiver")
-    _change("deliveries.retry", {"ids": ids or [], "all_dead": all_dead, "receiver": receiver}, config, as_json=as_json)
+    wanted = {"ids": ids or [], "all_dead": all_dead, "receiver": receiver, "by": operator_name(by)}
+    _change("deliveries.retry", wanted, config, as_json=as_json)
 
 
 @group.command("drop", epilog=DROP_END)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import typer
 
 from watcher.cli.exit_status import ExitStatus, help_end, plain_errors
-from watcher.cli.options import ConfigOption, JsonOption, find_config
+from watcher.cli.options import ConfigOption, JsonOption, find_config, user_name
 from watcher.cli.text.output import cell, say, screen
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def _ask(path: Path) -> Mapping[str, object]:
 
     for socket in unit_sockets(path, os.environ):
         try:
-            return request(socket, "reload", {})
+            return request(socket, "reload", {"by": user_name()})
         except NoDaemonError:
             continue
     return _ask_beside_store(path)
@@ -97,7 +97,7 @@ def _ask_at_link(config: Config) -> Mapping[str, object]:
     from watcher.control.socket_path import link_path
 
     try:
-        return request(link_path(config.store_path(os.environ)), "reload", {})
+        return request(link_path(config.store_path(os.environ)), "reload", {"by": user_name()})
     except NoDaemonError:
         require_no_daemon(config, os.environ)
         raise

@@ -17,6 +17,7 @@ from watcher.core.messages.message import Style
 from watcher.core.messages.reasons import reason_text
 from watcher.core.messages.training import compose, plain_text
 from watcher.core.plural import counted
+from watcher.reports.actions import action_text
 from watcher.reports.deliveries import events_text, shown_reason
 
 if TYPE_CHECKING:
@@ -93,6 +94,7 @@ def _facts(delivery: DeliveryView, times: LocalTimes) -> Sequence[tuple[str, str
         ("attempted", optional(delivery.attempted_at)),
         ("next", optional(delivery.next_at)),
         ("ended", optional(delivery.settled_at)),
+        *(("action", f"{action_text(action)}, {times.full(action.at)}") for action in delivery.actions),
     )
 
 

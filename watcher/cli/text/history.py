@@ -16,6 +16,7 @@ from watcher.core.messages.message import Message, Style
 from watcher.core.messages.reasons import cause_text, reason_text
 from watcher.core.messages.training import Severity, compose, mark_texts, plain_text
 from watcher.core.training.absence import Missing
+from watcher.reports.actions import reasons_text
 from watcher.reports.history import route_text
 
 if TYPE_CHECKING:
@@ -122,8 +123,7 @@ def _gravity(state: State) -> int:
 
 
 def _receiver_text(delivery_outcome: DeliveryOutcome) -> str:
-    """Name a receiver, with the reason if the event was not delivered."""
-    if delivery_outcome.state is State.DELIVERED:
-        return delivery_outcome.receiver
-    reason = reason_text(delivery_outcome.reason)
-    return f"{delivery_outcome.receiver} ({reason})" if reason else delivery_outcome.receiver
+    """Name a receiver, with the reason if the event was not delivered, and who retried or dropped it."""
+    reason = "" if delivery_outcome.state is State.DELIVERED else reason_text(delivery_outcome.reason)
+    text = reasons_text(reason, delivery_outcome.actions)
+    return f"{delivery_outcome.receiver} ({text})" if text else delivery_outcome.receiver

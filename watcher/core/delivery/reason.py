@@ -29,6 +29,7 @@ class ReasonCode(StrEnum):
     RECEIVER_REMOVED = "receiver-removed"
     """The receiver is no longer configured."""
     RETRIED = "retried-by-hand"
+    """``name`` retried it, where that is known."""
     DROPPED = "dropped"
     """``name`` dropped it."""
     INTERNAL_FAULT = "internal-fault"

@@ -61,6 +61,8 @@ def refusal_remedy(reason: Reason, words: Words = ENGLISH_WORDS) -> TextLine:
 
 
 def _phrase(reason: Reason) -> Phrase:
+    if reason.code is ReasonCode.RETRIED and reason.name:
+        return Phrase.RETRIED_BY
     return Phrase(f"reason_{reason.code.name.lower()}")
 
 

@@ -15,6 +15,8 @@ from watcher.core.training.model import ServiceRef, TrainingRef
 EXEMPT: Final = STORE_KINDS | RECEIVER_KINDS
 """Kinds that no silence stops: without them nobody would notice that the watcher cannot notify."""
 LONGEST: Final = timedelta(days=365)
+REASON_MAX: Final = 1000
+"""The most characters of a reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

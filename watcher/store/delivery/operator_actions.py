@@ -8,12 +8,14 @@ from datetime import datetime
 
 from sqlalchemy import Connection, RowMapping, and_, select, true, update
 
+from watcher.core.action import Action, ActionKind
 from watcher.core.delivery.model import Verdict
 from watcher.core.delivery.reason import Reason, ReasonCode, write_reason
 from watcher.core.delivery.state import State
 from watcher.core.delivery.waiting import DeliveryEnd
 from watcher.core.timestamps import to_text
 from watcher.store import schema
+from watcher.store.actions import record
 from watcher.store.delivery import endings, lines, receivers
 from watcher.store.rows import Row
 from watcher.store.sql.chunks import chunks
@@ -52,7 +54,7 @@ class OperatorActions:
         self._database = database
         self._receivers = receivers
 
-    async def retry(self, beginnings: Iterable[str], now: datetime) -> list[Change]:
+    async def retry(self, beginnings: Iterable[str], by: str, now: datetime) -> list[Change]:
         """Send deliveries again, at once: one that has ended out of order, another one after those that it waits for.
 
         Raises:
@@ -64,11 +66,11 @@ class OperatorActions:
             rows = [_found(connection, item) for item in wanted]
             for row in rows:
                 self._check_receiver(row["receiver"], f"delivery {row['id']} goes to {row['receiver']!r}, which")
-            return _retry(connection, rows, now)
+            return _retry(connection, rows, by, now)
 
         return await self._database.write(work)
 
-    async def retry_all_dead(self, receiver: str | None, now: datetime) -> list[Change]:
+    async def retry_all_dead(self, receiver: str | None, by: str, now: datetime) -> list[Change]:
         """Send every dead letter again, of one receiver or of all.
 
         Returns:
@@ -83,7 +85,7 @@ class OperatorActions:
         def work(connection: Connection) -> list[Change]:
             rows = _dead(connection, receiver)
             left = [_change(row, State.DEAD) for row in rows if row["receiver"] not in self._receivers]
-            return _retry(connection, [row for row in rows if row["receiver"] in self._receivers], now) + left
+            return _retry(connection, [row for row in rows if row["receiver"] in self._receivers], by, now) + left
 
         return await self._database.write(work)
 
@@ -124,10 +126,10 @@ def _dead(connection: Connection, receiver: str | None) -> list[RowMapping]:
     return list(connection.execute(select(_delivery).where(dead).order_by(_delivery.c.position)).mappings())
 
 
-def _retry(connection: Connection, rows: list[RowMapping], now: datetime) -> list[Change]:
+def _retry(connection: Connection, rows: list[RowMapping], by: str, now: datetime) -> list[Change]:
     for row in rows:
         if row["state"] in _ENDED:
-            _update(connection, row, _restarted(now))
+            _update(connection, row, _restarted(by, now))
             entries = update(schema.ledger).where(schema.ledger.c.delivery_id == row["id"])
             connection.execute(entries.values(ending=None, ended_at=None))
         else:
@@ -135,6 +137,7 @@ def _retry(connection: Connection, rows: list[RowMapping], now: datetime) -> lis
             _make_earlier_due(connection, row["position"], now)
     for name in dict.fromkeys(row["receiver"] for row in rows):
         receivers.probe(connection, name, now)
+    _record(connection, ActionKind.RETRY, rows, by, now)
     return [_change(row, State.PENDING) for row in rows]
 
 
@@ -156,14 +159,14 @@ def _has_changed(row: RowMapping) -> DeliveryRefusedError:
     return DeliveryRefusedError(f"delivery {row['id']} has just changed; look at it and try again")
 
 
-def _restarted(now: datetime) -> Row:
+def _restarted(by: str, now: datetime) -> Row:
     """Return the columns of a delivery that an operator sends again: its time to expire begins anew.
 
     It joins its lines no more, since later deliveries may have arrived already. ``may_be_repeat`` stays.
     """
     return {
         "state": State.PENDING.value,
-        "reason": write_reason(Reason(code=ReasonCode.RETRIED)),
+        "reason": write_reason(Reason(code=ReasonCode.RETRIED, name=by)),
         "attempts": 0,
         "lookups": 0,
         "degrade": 0,
@@ -180,7 +183,12 @@ def _drop(connection: Connection, rows: list[RowMapping], by: str, now: datetime
     for row in rows:
         if not endings.end(connection, DeliveryEnd(id=row["id"], state=State(row["state"]), verdict=verdict), now):
             raise _has_changed(row)
+    _record(connection, ActionKind.DROP, rows, by, now)
     return [_change(row, State.DROPPED) for row in rows]
+
+
+def _record(connection: Connection, kind: ActionKind, rows: list[RowMapping], by: str, now: datetime) -> None:
+    record(connection, [Action(kind=kind, target=row["id"], author=by, at=now) for row in rows])
 
 
 def _change(row: RowMapping, after: State) -> Change:

@@ -9,11 +9,12 @@ from typing import Final
 
 from sqlalchemy import Connection, RowMapping, select
 
+from watcher.core.action import Action
 from watcher.core.delivery.reason import NO_REASON, Reason, read_reason
 from watcher.core.delivery.state import State
 from watcher.core.event import Event
 from watcher.core.timestamps import from_text
-from watcher.store import schema
+from watcher.store import actions, schema
 from watcher.store.delivery.reading import events_of
 from watcher.store.rows import read_time
 
@@ -39,6 +40,8 @@ class DeliveryView:
     events: tuple[Event, ...]
     receiver_reason: Reason = NO_REASON
     """Why its receiver is failing; empty while that works."""
+    actions: tuple[Action, ...] = ()
+    """Its retries and its drop by people, the oldest first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +52,7 @@ class DeliveryFilter:
     receiver: str | None = None
     beginning: str | None = None
     """The beginning of the id."""
+    ids: frozenset[str] | None = None
     limit: int = 50
 
 
@@ -61,9 +65,11 @@ def delivery_views(connection: Connection, wanted: DeliveryFilter) -> list[Deliv
         query = query.where(table.receiver == wanted.receiver)
     if wanted.beginning is not None:
         query = query.where(table.id.istartswith(wanted.beginning, autoescape=True))
+    if wanted.ids is not None:
+        query = query.where(table.id.in_(sorted(wanted.ids)))
     rows = connection.execute(query).mappings().all()
-    failing = _failing_reasons(connection)
-    return [_delivery_view(connection, row, failing) for row in reversed(rows)]
+    failing, done = _failing_reasons(connection), actions.of_targets(connection, (row["id"] for row in rows))
+    return [_delivery_view(connection, row, failing, done.get(row["id"], ())) for row in reversed(rows)]
 
 
 def _failing_reasons(connection: Connection) -> dict[str, Reason]:
@@ -72,7 +78,9 @@ def _failing_reasons(connection: Connection) -> dict[str, Reason]:
     return {row.name: read_reason(row.reason or "") for row in connection.execute(query)}
 
 
-def _delivery_view(connection: Connection, row: RowMapping, failing: Mapping[str, Reason]) -> DeliveryView:
+def _delivery_view(
+    connection: Connection, row: RowMapping, failing: Mapping[str, Reason], done: tuple[Action, ...]
+) -> DeliveryView:
     waits = row["state"] in {State.PENDING, State.UNCERTAIN}
     return DeliveryView(
         id=row["id"],
@@ -89,4 +97,5 @@ def _delivery_view(connection: Connection, row: RowMapping, failing: Mapping[str
         answer=row["answer"],
         events=tuple(events_of(connection, row["id"])),
         receiver_reason=failing.get(row["receiver"], NO_REASON) if waits else NO_REASON,
+        actions=done,
     )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Final
 
+from watcher.core.action import ActionKind
 from watcher.core.delivery.state import State
 from watcher.core.event import Kind
 
@@ -151,7 +152,9 @@ SCHEMAS: Final[Mapping[str, Schema]] = {
         settled_at=TIME_OR_NULL,
         about=TEXT,
         event_ids=listed(TEXT),
+        actions=listed(named("Action")),
     ),
+    "Action": fields(action=one_of(ActionKind), target=TEXT, by=TEXT, at=TIME),
     "DeliveryList": fields(deliveries=listed(named("Delivery"))),
     "Silence": fields(
         id=TEXT,

@@ -7,7 +7,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
 
 from watcher.config import Config
-from watcher.control.protocol import ControlError, Report
+from watcher.control.protocol import Report
+from watcher.operations.errors import OperationRefusedError
+from watcher.operations.receiver_test import ReceiverTest, ReceiverTests
 from watcher.reports.discovery import Form, report_of
 from watcher.reports.receiver_check import access_json, outcome_json
 from watcher.wiring.accounts import Budgets
@@ -22,7 +24,7 @@ Arguments = Mapping[str, object]
 Work = Callable[[Config, Arguments, Report], Awaitable[Arguments]]
 
 
-def works(runtime: Runtime, budgets: Budgets, active: Callable[[], Config]) -> Mapping[str, Work]:
+def works(runtime: Runtime, budgets: Budgets, active: Callable[[], Config], tests: ReceiverTests) -> Mapping[str, Work]:
     """Return the work of each command; the arguments are those of ``secret_handlers``."""
 
     def use(config: Config, report: Report) -> BudgetUse:
@@ -46,11 +48,15 @@ def works(runtime: Runtime, budgets: Budgets, active: Callable[[], Config]) -> M
         return report_in_forms.as_json()
 
     async def test(config: Config, arguments: Arguments, _report: Report) -> Arguments:
-        name = str(arguments.get("receiver"))
-        if name not in config.receivers:
-            raise ControlError(f"there is no [receiver.{name}]")
-        outcome, access = await try_receiver(name, config, runtime)
-        return {**outcome_json(outcome), "slack": None if access is None else access_json(access)}
+        request = ReceiverTest.from_json(arguments)
+        if request.receiver not in config.receivers:
+            raise OperationRefusedError(f"there is no [receiver.{request.receiver}]")
+        tests.begin(request)
+        ask_access = arguments.get("access") is not False
+        outcome, access = await try_receiver(request.receiver, config, runtime, ask_access=ask_access)
+        is_recorded = await tests.end(request, outcome, runtime.clock.utc_now())
+        slack = None if access is None else access_json(access)
+        return {**outcome_json(outcome), "slack": slack, "recorded": is_recorded}
 
     return {"check.online": check, "doctor.secrets": secrets, "discover": find, "test": test}
 

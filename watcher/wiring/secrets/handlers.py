@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from watcher.config import Config, ConfigError, SecretError, load
-from watcher.control.protocol import Handler, Report, ReportingHandler, SetupRefusedError
+from watcher.control.protocol import ControlError, Handler, Report, ReportingHandler, SetupRefusedError
 from watcher.http import HttpSetupError
+from watcher.operations.errors import OperationRefusedError
+from watcher.operations.receiver_test import SEND_TEST, ReceiverTests
 from watcher.receivers import InvalidReceiverError
 from watcher.wiring.accounts import Budgets
 from watcher.wiring.runtime import Runtime
@@ -18,10 +20,12 @@ if TYPE_CHECKING:
     from watcher.wiring.secrets.commands import Arguments, Work
 
 NO_SECTION: Final[tuple[str, ...]] = ()
-COMMANDS: Final = ("check.online", "doctor.secrets", "discover", "test")
+COMMANDS: Final = ("check.online", "doctor.secrets", "discover", SEND_TEST)
 
 
-def secret_handlers(runtime: Runtime, budgets: Budgets, active: Callable[[], Config]) -> dict[str, Handler]:
+def secret_handlers(
+    runtime: Runtime, budgets: Budgets, active: Callable[[], Config], tests: ReceiverTests
+) -> dict[str, Handler]:
     """Return the handlers, by command.
 
     Each takes the text of a configuration, which may be newer than the active one.
@@ -30,13 +34,14 @@ def secret_handlers(runtime: Runtime, budgets: Budgets, active: Callable[[], Con
         runtime: has the secrets.
         budgets: the budgets of requests of the active configuration.
         active: returns that configuration.
+        tests: the tests of receivers.
     """
 
     def handler(command: str) -> Handler:
         async def work(config: Config, arguments: Arguments, report: Report) -> Arguments:
             from watcher.wiring.secrets.commands import works  # noqa: PLC0415 - few daemons are ever asked
 
-            return await works(runtime, budgets, active)[command](config, arguments, report)
+            return await works(runtime, budgets, active, tests)[command](config, arguments, report)
 
         return _with_configuration(work, active)
 
@@ -52,6 +57,8 @@ def _with_configuration(work: Work, active: Callable[[], Config]) -> Handler:
             return await work(config, arguments, report)
         except (SecretError, HttpSetupError, InvalidReceiverError) as error:
             raise SetupRefusedError(str(error)) from None
+        except OperationRefusedError as error:
+            raise ControlError(str(error)) from None
 
     return ReportingHandler(serve)
 

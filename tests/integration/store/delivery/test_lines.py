@@ -122,7 +122,7 @@ class Lines:
         await self._operate(lambda actions, identity: actions.drop([identity], "mina", NOW))
 
     async def retry(self) -> None:
-        await self._operate(lambda actions, identity: actions.retry([identity], NOW))
+        await self._operate(lambda actions, identity: actions.retry([identity], "mina", NOW))
 
     async def _operate(self, action: Callable[..., object]) -> None:
         ids = await self.database.write(lambda connection: connection.scalars(select(_table.id)).all())
@@ -244,7 +244,7 @@ async def test_a_delivery_that_expired_behind_another_one_is_sent_at_once_when_a
     await routing.park(database, "hook", NOW)
     (expired,) = await expire(Deliveries(database), "hook", LATER, LATER)
     await database.write(lambda connection: connection.execute(delete(schema.receiver)))
-    await OperatorActions(database, {"hook"}).retry([expired], NOW + SECOND)
+    await OperatorActions(database, {"hook"}).retry([expired], "mina", NOW + SECOND)
     (again,) = await claim(database, token="t2", limit=1, now=NOW + SECOND)
     assert [item.request.events[0].seq for item in (first, again)] == [1, 2]
 

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from tests.integration.store.conftest import NOW, SECOND
 from tests.integration.store.test_deliveries import MakeEvent, claim, enqueue, settle
 from tests.support import routing
+from watcher.core.action import ActionKind
 from watcher.core.delivery.model import PARKED_RETRY, ReceiverSignal, Settlement, SignalKind, Verdict
 from watcher.core.delivery.reason import DELIVERED, NO_REASON, Reason, ReasonCode, text_reason
 from watcher.core.delivery.state import State
@@ -28,7 +29,7 @@ from watcher.store.outbox import Outbox
 from watcher.store.sqlite.database import Database
 from watcher.store.unannounced import unannounced
 from watcher.store.url import sqlite_url
-from watcher.store.views import open_views
+from watcher.store.views import HistoryFilter, open_views
 
 LATER = NOW + 60 * SECOND
 _ID_OF_SECOND = select(schema.ledger.c.delivery_id).where(schema.ledger.c.receiver_seq == 2)
@@ -50,12 +51,12 @@ async def test_a_retried_dead_letter_gets_its_full_time_again(
     database: Database, path: Path, make_event: MakeEvent
 ) -> None:
     identity = await dead(database, make_event)
-    (change,) = await OperatorActions(database, {"hook", "chat"}).retry([identity[:12]], LATER)
+    (change,) = await OperatorActions(database, {"hook", "chat"}).retry([identity[:12]], "mina", LATER)
     assert (change.id, change.before, change.after) == (identity, State.DEAD, State.PENDING)
     (delivery,) = listed(path)
     assert (delivery.state, delivery.reason, delivery.attempts, delivery.created_at) == (
         State.PENDING,
-        Reason(code=ReasonCode.RETRIED),
+        Reason(code=ReasonCode.RETRIED, name="mina"),
         0,
         LATER,
     )
@@ -69,10 +70,36 @@ async def test_a_retried_dead_letter_gets_its_full_time_again(
     assert listed(path) == []
 
 
+async def test_a_delivery_keeps_who_retried_it_after_it_was_sent(
+    database: Database, path: Path, make_event: MakeEvent
+) -> None:
+    identity = await dead(database, make_event)
+    await OperatorActions(database, {"hook", "chat"}).retry([identity], "mina", LATER)
+    # A pending one can be retried, too: it does not wait for its next attempt.
+    await OperatorActions(database, {"hook", "chat"}).retry([identity], "kim", LATER)
+    (leased,) = await claim(database, now=LATER)
+    await settle(database, leased)
+    (delivery,) = listed(path, states=frozenset({State.DELIVERED}))
+    found = [(action.kind, action.target, action.author, action.at) for action in delivery.actions]
+    assert found == [(ActionKind.RETRY, identity, author, LATER) for author in ("mina", "kim")]
+    with open_views(sqlite_url(path)) as views:
+        (entry, *_) = views.history(HistoryFilter())
+        (outcome,) = (item for item in entry.delivery_outcomes if item.receiver == "hook")
+    assert outcome.actions == delivery.actions
+
+
+async def test_a_refused_retry_is_no_action(database: Database, path: Path, make_event: MakeEvent) -> None:
+    identity = await dead(database, make_event)
+    with pytest.raises(DeliveryRefusedError):
+        await OperatorActions(database, {"hook", "chat"}).retry([identity, "msg_nothing"], "mina", NOW)
+    (delivery,) = listed(path)
+    assert delivery.actions == ()
+
+
 async def test_a_retry_is_sent_out_of_order_and_blocks_no_line(database: Database, make_event: MakeEvent) -> None:
     first = await dead(database, make_event)
     await enqueue(database, make_event(2))
-    await OperatorActions(database, {"hook", "chat"}).retry([first], NOW)
+    await OperatorActions(database, {"hook", "chat"}).retry([first], "mina", NOW)
     assert [leased.request.events[0].seq for leased in await claim(database)] == [1, 2]
 
 
@@ -85,7 +112,7 @@ async def test_a_retry_of_a_delivery_that_waits_for_another_one_sends_both_at_on
     for leased in (first, other):
         await settle(database, leased, State.PENDING, next_at=LATER)
     (waiting,) = await database.write(lambda connection: connection.scalars(_ID_OF_SECOND).all())
-    await OperatorActions(database, {"hook", "chat"}).retry([waiting], NOW)
+    await OperatorActions(database, {"hook", "chat"}).retry([waiting], "mina", NOW)
     (again,) = await claim(database, token="t2")
     assert again.request.delivery_id == first.request.delivery_id
     await settle(database, again)
@@ -99,7 +126,7 @@ async def test_a_retry_leaves_an_uncertain_delivery_that_it_waits_for_to_its_loo
     (first,) = await claim(database)
     await settle(database, first, State.UNCERTAIN, next_at=LATER)
     (waiting,) = await database.write(lambda connection: connection.scalars(_ID_OF_SECOND).all())
-    await OperatorActions(database, {"hook", "chat"}).retry([waiting], NOW)
+    await OperatorActions(database, {"hook", "chat"}).retry([waiting], "mina", NOW)
     assert await claim(database, token="t2", by_lookup=True) == []
     assert await Deliveries(database).next_due("hook") == LATER
 
@@ -108,16 +135,16 @@ async def test_a_held_delivery_stays_a_possible_repeat(database: Database, make_
     await enqueue(database, make_event())
     (leased,) = await claim(database)
     await settle(database, leased, State.HELD, may_be_repeat=True)
-    await OperatorActions(database, {"hook", "chat"}).retry([leased.request.delivery_id], NOW)
+    await OperatorActions(database, {"hook", "chat"}).retry([leased.request.delivery_id], "mina", NOW)
     (again,) = await claim(database)
     assert (again.request.may_be_repeat, again.request.attempt) == (True, 1)
 
 
 async def test_all_dead_letters_of_one_receiver_are_retried(database: Database, make_event: MakeEvent) -> None:
     ids = {await dead(database, make_event, seq) for seq in (1, 2, 3)}
-    assert await OperatorActions(database, {"hook", "chat"}).retry_all_dead("chat", NOW) == []
+    assert await OperatorActions(database, {"hook", "chat"}).retry_all_dead("chat", "mina", NOW) == []
     assert {
-        change.id for change in await OperatorActions(database, {"hook", "chat"}).retry_all_dead("hook", NOW)
+        change.id for change in await OperatorActions(database, {"hook", "chat"}).retry_all_dead("hook", "mina", NOW)
     } == ids
 
 
@@ -130,6 +157,7 @@ async def test_a_dropped_delivery_has_ended_and_names_the_operator(
     await OperatorActions(database, {"hook", "chat"}).drop([identity, waiting.id], "mina", NOW)
     dropped = listed(path, states=frozenset({State.DROPPED}))
     assert [reason_text(delivery.reason) for delivery in dropped] == ["dropped by mina"] * 2
+    assert [[action.kind for action in delivery.actions] for delivery in dropped] == [[ActionKind.DROP]] * 2
     assert await claim(database) == []
     await enqueue(database, make_event(3))
     assert len(await claim(database)) == 1
@@ -142,7 +170,7 @@ async def test_an_id_without_exactly_one_delivery_changes_nothing(
     known = await dead(database, make_event)
     await dead(database, make_event, 2)
     with pytest.raises(DeliveryRefusedError):
-        await OperatorActions(database, {"hook", "chat"}).retry([known, beginning], NOW)
+        await OperatorActions(database, {"hook", "chat"}).retry([known, beginning], "mina", NOW)
     assert {delivery.state for delivery in listed(path)} == {State.DEAD}
 
 
@@ -153,7 +181,7 @@ async def test_a_delivered_or_leased_delivery_is_left_alone(database: Database, 
         await OperatorActions(database, {"hook", "chat"}).drop([leased.request.delivery_id], "mina", NOW)
     await settle(database, leased)
     with pytest.raises(DeliveryRefusedError, match="was delivered"):
-        await OperatorActions(database, {"hook", "chat"}).retry([leased.request.delivery_id], NOW)
+        await OperatorActions(database, {"hook", "chat"}).retry([leased.request.delivery_id], "mina", NOW)
 
 
 ROUTE_1 = routed(1)
@@ -239,10 +267,10 @@ async def test_a_delivery_to_a_receiver_that_is_not_configured_is_not_retried(
     identity = await dead(database, make_event)
     operator_actions = OperatorActions(database, {"renamed"})
     with pytest.raises(DeliveryRefusedError, match="'hook', which is not in the configuration"):
-        await operator_actions.retry([identity], LATER)
+        await operator_actions.retry([identity], "mina", LATER)
     with pytest.raises(DeliveryRefusedError, match="'hook' is not in the configuration"):
-        await operator_actions.retry_all_dead("hook", LATER)
-    (left,) = await operator_actions.retry_all_dead(None, LATER)
+        await operator_actions.retry_all_dead("hook", "mina", LATER)
+    (left,) = await operator_actions.retry_all_dead(None, "mina", LATER)
     assert (left.receiver, left.before, left.after) == ("hook", State.DEAD, State.DEAD)
     assert [delivery.state for delivery in listed(path)] == [State.DEAD]
 

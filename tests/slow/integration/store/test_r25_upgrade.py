@@ -179,6 +179,7 @@ STEPS = {
     "0011": ("CREATE TABLE run", "CREATE TABLE stage", "UPDATE training SET run"),
     "0012": ("CREATE TABLE retraining",),
     "0013": ("ALTER TABLE training ADD COLUMN updates", "ALTER TABLE retraining ADD COLUMN cycle"),
+    "0014": ("CREATE TABLE operator_action", "CREATE TABLE ended_session"),
 }
 """The statements that bring a store to each schema."""
 LAST = "UPDATE alembic_version SET version_num='{}'"

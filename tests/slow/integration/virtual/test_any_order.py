@@ -518,7 +518,11 @@ class AnyOrder(RuleBasedStateMachine):
         operator_actions, now = OperatorActions(self.database, self.plan.receivers), self.api.clock.utc_now()
         # A delivery to a receiver that is not configured cannot be sent.
         with suppress(DeliveryRefusedError):
-            await (operator_actions.drop([identity], "mina", now) if drop else operator_actions.retry([identity], now))
+            await (
+                operator_actions.drop([identity], "mina", now)
+                if drop
+                else operator_actions.retry([identity], "mina", now)
+            )
 
     @rule()
     def maintain(self) -> None:

@@ -235,13 +235,13 @@ def test_r15_a_retried_dead_letter_that_fails_again_is_announced_again_until_it_
             await asyncio.sleep(3 * HOUR)
             for _ in range(2):
                 assert states_of(deliveries_run, "hook") == [State.DEAD] * 3
-                await operator.retry_all_dead("hook", clock.utc_now())
+                await operator.retry_all_dead("hook", "mina", clock.utc_now())
                 deliveries_run.workers["hook"].wake.tick()
                 await asyncio.sleep(HOUR)
                 assert states_of(deliveries_run, "hook") == [State.PENDING] * 3
                 await asyncio.sleep(2 * HOUR)
             hook.outcome = lambda _: Delivered()
-            await operator.retry_all_dead("hook", clock.utc_now())
+            await operator.retry_all_dead("hook", "mina", clock.utc_now())
             deliveries_run.workers["hook"].wake.tick()
             await asyncio.sleep(HOUR)
             assert states_of(deliveries_run, "hook") == [State.DELIVERED] * 3

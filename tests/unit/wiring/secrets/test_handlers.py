@@ -12,10 +12,12 @@ import pytest
 
 from watcher.clock import Clock
 from watcher.config import Config, load
+from watcher.core.action import Action
 from watcher.core.delivery.model import Delivered
 from watcher.core.training.model import ServiceRef
 from watcher.line_writer import LineWriter
 from watcher.logs import Redactor
+from watcher.operations.receiver_test import ReceiverTests
 from watcher.reports import discovery
 from watcher.reports.discovery import FoundAccount, FoundService
 from watcher.wiring.accounts import Budgets
@@ -53,7 +55,17 @@ async def found(*_arguments: object, **_options: object) -> Sequence[FoundAccoun
     return FOUND
 
 
-async def delivered(*_arguments: object) -> tuple[Delivered, None]:
+class Recorded:
+    """The recorded actions."""
+
+    def __init__(self) -> None:
+        self.actions: list[Action] = []
+
+    async def record(self, action: Action) -> None:
+        self.actions.append(action)
+
+
+async def delivered(*_arguments: object, **_options: object) -> tuple[Delivered, None]:
     return Delivered(), None
 
 
@@ -68,7 +80,8 @@ def serve(config: Config, monkeypatch: pytest.MonkeyPatch) -> Serve:
     for name, double in (("online_checks", no_checks), ("discover", found), ("try_receiver", delivered)):
         monkeypatch.setattr(secret_commands, name, double)
     runtime = Runtime(environ={}, redactor=Redactor(), clock=Clock(), output=LineWriter(io.StringIO()))
-    handlers = secret_handlers.secret_handlers(runtime, Budgets(), lambda: config)
+    tests = ReceiverTests(Recorded(), runtime.clock.monotonic)
+    handlers = secret_handlers.secret_handlers(runtime, Budgets(), lambda: config, tests)
 
     async def ask(command: str, **arguments: object) -> Any:
         text = {"path": str(config.path), "text": TEXT, "receiver": "log", "accounts": ["main"]}

@@ -20,6 +20,7 @@ ENGLISH_REASONS: Final[Mapping[Phrase, str]] = MappingProxyType(
         Phrase.REASON_NEVER_ATTEMPTED: "never attempted",
         Phrase.REASON_RECEIVER_REMOVED: "receiver-removed",
         Phrase.REASON_RETRIED: "retried by hand",
+        Phrase.RETRIED_BY: "retried by {name}",
         Phrase.REASON_DROPPED: "dropped by {name}",
         Phrase.REASON_INTERNAL_FAULT: "internal-fault",
         Phrase.REASON_NOT_RENDERED: "the message could not be rendered; see event.render_failed in the log",

@@ -377,6 +377,7 @@ class Phrase(StrEnum):
     REASON_NEVER_ATTEMPTED = auto()
     REASON_RECEIVER_REMOVED = auto()
     REASON_RETRIED = auto()
+    RETRIED_BY = auto()
     REASON_DROPPED = auto()
     REASON_INTERNAL_FAULT = auto()
     REASON_NOT_RENDERED = auto()
