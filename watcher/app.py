@@ -24,6 +24,7 @@ from watcher.metrics import Metrics
 from watcher.scheduler import Scheduler
 from watcher.store.actions import ActionLog
 from watcher.store.deliveries import Deliveries
+from watcher.store.ended_sessions import EndedSessions
 from watcher.store.outbox import Outbox
 from watcher.store.polls import PollStore
 from watcher.store.sqlite.daemon_thread import DaemonThreadExecutor
@@ -313,7 +314,9 @@ def _daemon(  # noqa: PLR0913, PLR0917 - the parts of a daemon, joined once
         pipeline=pipeline,
         reloader=reloader,
         notifier=notifier,
-        health_endpoints=HealthEndpoints(config, lambda: reloader.config, health_reporter, metrics, runtime, act),
+        health_endpoints=HealthEndpoints(
+            config, lambda: reloader.config, health_reporter, metrics, runtime, act, EndedSessions(database)
+        ),
         runtime=runtime,
         operations=operations,
     )

@@ -6,9 +6,11 @@ import asyncio
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 import structlog
+from sqlalchemy.exc import DBAPIError
 
 from watcher.config import Config, HeartbeatSettings, SecretRef, WebSettings
 from watcher.core.health.problems import DaemonHealth, DaemonState, Problem, ProblemCode
@@ -28,8 +30,9 @@ from watcher.wiring.secrets.sources import CurrentSecret
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
 
+    from watcher.store.ended_sessions import EndedSessions
     from watcher.web.api.sources import Sources
-    from watcher.web.html.session import Sessions
+    from watcher.web.html.session import Sessions, SignedOut
     from watcher.web.listener import Listener
     from watcher.web.pages import Readiness
 
@@ -39,6 +42,8 @@ Act = Callable[[str, Mapping[str, object]], Awaitable[Mapping[str, object]]]
 """Runs an operation by its command on the control socket."""
 EVERY_HOST: Final = ("*",)
 LOOPBACK_HOSTS: Final = ("localhost", "127.0.0.1", "::1", "[::1]")
+STORE_SECONDS: Final = 5.0
+"""The longest wait for the store at signing out: the session has ended already."""
 FRESH_SECONDS: Final = 1.0
 """The store's statistics are read at most once in this time, so that frequent requests do not load the store."""
 
@@ -134,8 +139,10 @@ class HealthEndpoints:
         metrics: Metrics,
         runtime: Runtime,
         act: Act,
+        ended_sessions: EndedSessions,
     ) -> None:
         self._act = act
+        self._ended_sessions = ended_sessions
         self._active = active
         """The active configuration; a reload changes it."""
         self._health_reporter = health_reporter
@@ -189,7 +196,8 @@ class HealthEndpoints:
         from watcher.web.pages import Pages, build_app  # noqa: PLC0415 - see above
 
         guesses = TokenGuesses(self._runtime.clock.monotonic)
-        sessions = Sessions(token, guesses, settings.base_path)
+        signed_out = self._signed_out(is_needed=token is not None)
+        sessions = Sessions(token, guesses, settings.base_path, signed_out=signed_out)
         pages = Pages(
             readiness=self._health_reporter.readiness,
             metrics=self._health_reporter.metrics,
@@ -205,6 +213,26 @@ class HealthEndpoints:
         )
         host, port = settings.address
         return Listener(build_app(pages), host, port, trusted_proxies=settings.trusted_proxies)
+
+    def _signed_out(self, *, is_needed: bool) -> SignedOut:
+        from watcher.store.ended_sessions import ended_sessions  # noqa: PLC0415 - loaded where the pages are served
+        from watcher.store.views import open_views  # noqa: PLC0415 - see above
+        from watcher.web.html.session import SignedOut  # noqa: PLC0415 - see above
+
+        now = self._runtime.clock.utc_now()
+        known: Mapping[str, datetime] = {}
+        if is_needed:
+            with open_views(self._health_reporter.store_url) as views:
+                known = ended_sessions(views.connection, now)
+        return SignedOut(known, self._store_ended_session)
+
+    async def _store_ended_session(self, identity: str, expires_at: datetime, now: datetime) -> None:
+        try:
+            async with asyncio.timeout(STORE_SECONDS):
+                await self._ended_sessions.add(identity, expires_at, now)
+        except (DBAPIError, StoreError, TimeoutError) as error:
+            remedy = "it has ended until the next start; change the token to end every session"
+            log.warning("web.sign_out_not_stored", problem=str(error) or type(error).__name__, remedy=remedy)
 
     def _other_routes(self, sessions: Sessions, base_path: str) -> Sequence[BaseRoute]:
         # Imported at the first request for them, see ``web.pages.Later``.

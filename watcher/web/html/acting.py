@@ -70,9 +70,9 @@ class Actions:
 
     async def logout(self, request: Request) -> Response:
         """Sign out."""
-        self._session(request, await form_of(request))
+        session = self._session(request, await form_of(request))
         answer = self._site.redirect("/")
-        self._site.sessions.end(answer)
+        await self._site.sessions.end(session, answer, self._site.sources.utc_now())
         return answer
 
     async def add_silence(self, request: Request) -> Response:

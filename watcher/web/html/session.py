@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Final
 from urllib.parse import quote, unquote
 
@@ -15,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from watcher.core.secret import Secret
+from watcher.store.ended_sessions import KEPT
 from watcher.web.clients import client_of
 from watcher.web.guesses import TokenGuesses, TooManyGuessesError
 
@@ -33,6 +35,8 @@ class Session:
     """The name that was given at signing in; empty without that."""
     csrf: str = ""
     """The value that a form of this session must have."""
+    id: str = ""
+    expires_at: datetime | None = None
 
     @property
     def signed_in(self) -> bool:
@@ -45,6 +49,42 @@ class Session:
         return self.signed_in
 
 
+async def _not_stored(_identity: str, _expires_at: datetime, _now: datetime) -> None:
+    """Store nothing."""
+
+
+class SignedOut:
+    """The sessions that were ended by signing out: a copy of their cookie must not work, also after a restart.
+
+    Args:
+        known: when each of them expires, by its id.
+        store: stores another one.
+    """
+
+    def __init__(
+        self,
+        known: Mapping[str, datetime] = MappingProxyType({}),
+        store: Callable[[str, datetime, datetime], Awaitable[None]] = _not_stored,
+    ) -> None:
+        self._expiry = dict(known)
+        self._store = store
+        # Others of these may have been forgotten.
+        self._all_until = min(known.values()) if len(known) >= KEPT else None
+
+    def has(self, identity: str, expires_at: datetime) -> bool:
+        """Return whether a session has ended."""
+        return identity in self._expiry or (self._all_until is not None and expires_at <= self._all_until)
+
+    async def add(self, identity: str, expires_at: datetime, now: datetime) -> None:
+        """End a session."""
+        self._expiry = {known: expiry for known, expiry in self._expiry.items() if expiry >= now}
+        self._expiry[identity] = expires_at
+        if len(self._expiry) > KEPT:
+            # Memory is bounded: all that expire so early end with the one that is forgotten.
+            self._all_until = self._expiry.pop(min(self._expiry, key=self._expiry.__getitem__))
+        await self._store(identity, expires_at, now)
+
+
 class Sessions:
     """Makes and checks the cookies; they end with the token, so a changed token signs everybody out.
 
@@ -52,14 +92,21 @@ class Sessions:
         token: returns the token; ``None`` where none is configured.
         guesses: limits the cookies that a client may invent: each is a guess of the token.
         base_path: the path below which the cookie is sent.
+        signed_out: the sessions that have ended.
     """
 
     def __init__(
-        self, token: Callable[[], Secret] | None, guesses: TokenGuesses | None = None, base_path: str = ""
+        self,
+        token: Callable[[], Secret] | None,
+        guesses: TokenGuesses | None = None,
+        base_path: str = "",
+        *,
+        signed_out: SignedOut | None = None,
     ) -> None:
         self._token = token
         self._guesses = guesses
         self._cookie_path = base_path or "/"
+        self._signed_out = signed_out or SignedOut()
 
     def of(self, request: Request, now: datetime) -> Session:
         """Return the session of a request."""
@@ -85,10 +132,12 @@ class Sessions:
             self._guesses.note(client_of(request), text, is_right=is_right)
         if not is_right:
             return Session(can_sign_in=True)
-        expires, _nonce, name = payload.split("~", 2)
-        if not expires.isdigit() or int(expires) < now.timestamp():
+        expires, identity, name = payload.split("~", 2)
+        expires_at = datetime.fromtimestamp(int(expires), UTC)
+        if expires_at < now or self._signed_out.has(identity, expires_at):
             return Session(can_sign_in=True)
-        return Session(can_sign_in=True, name=unquote(name), csrf=self._sign("csrf", payload))
+        csrf = self._sign("csrf", payload)
+        return Session(can_sign_in=True, name=unquote(name), csrf=csrf, id=identity, expires_at=expires_at)
 
     def is_token(self, text: str) -> bool:
         """Return whether a text is the token; in constant time."""
@@ -96,7 +145,7 @@ class Sessions:
 
     def start(self, response: Response, request: Request, name: str, now: datetime) -> None:
         """Set the cookie of a new session."""
-        payload = f"{int((now + LASTS).timestamp())}~{secrets.token_hex(8)}~{quote(name[:NAME_MAX], safe='')}"
+        payload = f"{int((now + LASTS).timestamp())}~{secrets.token_hex(8)}~{quote(name.strip()[:NAME_MAX], safe='')}"
         response.set_cookie(
             COOKIE,
             f"{payload}.{self._sign('session', payload)}",
@@ -107,8 +156,10 @@ class Sessions:
             secure=request.url.scheme == "https",
         )
 
-    def end(self, response: Response) -> None:
-        """Remove the cookie."""
+    async def end(self, session: Session, response: Response, now: datetime) -> None:
+        """End a session: no copy of its cookie works any more; then remove the cookie."""
+        if session.expires_at is not None:
+            await self._signed_out.add(session.id, session.expires_at, now)
         response.delete_cookie(COOKIE, path=self._cookie_path, httponly=True, samesite="strict")
 
     def _sign(self, purpose: str, payload: str) -> str:

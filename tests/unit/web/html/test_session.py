@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from watcher.core.secret import Secret
 from watcher.web.guesses import TokenGuesses, TooManyGuessesError
-from watcher.web.html.session import LASTS, Sessions
+from watcher.web.html.session import LASTS, Sessions, SignedOut
 
 NOW = datetime(2026, 11, 29, tzinfo=UTC)
 
@@ -55,6 +55,46 @@ def test_another_token_ends_every_session_and_no_token_has_none() -> None:
     assert not Sessions(lambda: Secret("other")).of(request(cookie), NOW).signed_in
     assert not Sessions(None).of(request(cookie), NOW).can_sign_in
     assert not Sessions(None).is_token("")
+
+
+async def test_a_copy_of_the_cookie_does_not_work_after_signing_out() -> None:
+    stored: list[tuple[str, datetime]] = []
+
+    async def store(identity: str, expires_at: datetime, _now: datetime) -> None:
+        stored.append((identity, expires_at))
+
+    sessions = Sessions(lambda: Secret("sesame"), signed_out=SignedOut(store=store))
+    cookie, other = cookie_of(sessions), cookie_of(sessions)
+    await sessions.end(sessions.of(request(cookie), NOW), Response(), NOW)
+    assert not sessions.of(request(cookie), NOW).signed_in
+    assert sessions.of(request(other), NOW).signed_in
+    restarted = Sessions(lambda: Secret("sesame"), signed_out=SignedOut(dict(stored)))
+    assert [restarted.of(request(item), NOW).signed_in for item in (cookie, other)] == [False, True]
+
+
+async def test_so_many_sessions_have_ended_that_memory_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("watcher.web.html.session.KEPT", 3)
+    known = {str(hour): NOW + timedelta(hours=hour) for hour in range(1, 4)}
+    for signed_out in (SignedOut(known), SignedOut()):
+        for identity, expires_at in known.items():
+            await signed_out.add(identity, expires_at, NOW)
+        await signed_out.add("9", NOW + timedelta(hours=9), NOW)
+        # The first one is forgotten, so each that expires no later has ended.
+        assert signed_out.has("any", NOW + timedelta(hours=1))
+        assert not signed_out.has("any", NOW + timedelta(hours=2))
+        assert all(signed_out.has(identity, expires_at) for identity, expires_at in known.items())
+
+
+async def test_an_ended_session_is_forgotten_when_it_has_expired() -> None:
+    signed_out = SignedOut()
+    await signed_out.add("1", NOW, NOW)
+    await signed_out.add("2", NOW + LASTS, NOW + timedelta(seconds=1))
+    assert (signed_out.has("1", NOW), signed_out.has("2", NOW + LASTS)) == (False, True)
+
+
+def test_a_name_of_blanks_is_none() -> None:
+    sessions = Sessions(lambda: Secret("sesame"))
+    assert sessions.of(request(cookie_of(sessions, "  ")), NOW).name == ""
 
 
 def test_the_cookie_is_hidden_from_scripts_and_from_other_sites() -> None:
