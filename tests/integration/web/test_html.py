@@ -6,8 +6,10 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
+from markupsafe import escape
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.types import ASGIApp
@@ -18,6 +20,7 @@ from watcher.core.secret import Secret
 from watcher.reading.overview import read_overview
 from watcher.reports.overview import Overview
 from watcher.web.encoded_paths import EncodedPaths
+from watcher.web.html.freshness import Kept
 from watcher.web.html.renderer import Renderer
 from watcher.web.html.routes import PageRoutes
 from watcher.web.html.session import Sessions
@@ -45,10 +48,10 @@ class SignedSite:
         self.cookie = ""
 
     async def act(self, command: str, arguments: Mapping[str, object]) -> Mapping[str, object]:
-        if arguments.get("id") == "gone":
+        if "gone" in (arguments.get("id"), arguments.get("receiver"), arguments.get("why")):
             raise ControlError("it is over")
         self.asked.append((command, arguments))
-        return {}
+        return {"id": "sil_1"} if command.startswith("silence") else {}
 
     async def get(self, target: str) -> Answer:
         return await ask(self.app, target, {"Cookie": self.cookie, "Accept": "text/html"})
@@ -173,6 +176,119 @@ async def test_a_silence_is_added_and_ended_with_its_author(path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("target", "form", "location"),
+    [
+        ("/silences", "match=type%3Dpop&length=2h&reason=load&author=dana", "/silences?done=sil_1"),
+        ("/silences/end", "id=sil_1", "/silences?done=sil_1"),
+        ("/deliveries/retry", "id=msg_1", "/deliveries?done=msg_1"),
+        ("/deliveries/drop", "id=msg_1", "/deliveries?done=msg_1"),
+        ("/receivers/test", "receiver=a%26b", "/deliveries?done=a%26b"),
+    ],
+)
+async def test_an_action_leads_to_a_page_that_says_so_and_is_not_repeated_by_loading_it_again(
+    path: Path, target: str, form: str, location: str
+) -> None:
+    site = SignedSite(path)
+    csrf = await site.sign_in()
+    answer = await site.post(target, f"csrf={csrf}&{form}")
+    assert (answer.status, answer.headers["location"]) == (303, location)
+
+
+async def test_a_test_is_sent_with_its_author(path: Path) -> None:
+    site = SignedSite(path)
+    csrf = await site.sign_in()
+    assert 'action="/receivers/test"' in (await site.get("/deliveries")).body.decode()
+    await site.post("/receivers/test", f"csrf={csrf}&receiver=hook")
+    assert site.asked == [("test", {"receiver": "hook", "by": "kim", "access": False})]
+
+
+async def test_nobody_who_is_not_signed_in_is_offered_an_action(path: Path) -> None:
+    page = (await SignedSite(path, None).get("/deliveries")).body.decode()
+    assert "<form" not in page
+
+
+@pytest.mark.parametrize(
+    ("form", "marked", "status"),
+    [
+        ({"match": "colour=red"}, ["match"], 400),
+        ({"match": ""}, ["match"], 400),
+        ({"match": "kind=receiver-failing"}, ["match"], 400),
+        ({"length": "soon"}, ["length"], 400),
+        ({"length": "0s"}, ["length"], 400),
+        ({"length": "366d"}, ["length"], 400),
+        ({"length": "-1h"}, ["length"], 400),
+        ({"reason": " "}, ["reason"], 400),
+        ({"reason": "x" * 1001}, ["reason"], 400),
+        ({"author": ""}, ["author"], 400),
+        ({"author": "\N{HANGUL SYLLABLE GIM}" * 101}, ["author"], 400),
+        ({"match": "colour=red", "length": "soon", "reason": ""}, ["match", "length", "reason"], 400),
+        ({"reason": "gone"}, [], 409),
+    ],
+)
+async def test_a_refused_silence_is_shown_again_as_it_was_typed(
+    path: Path, form: dict[str, str], marked: list[str], status: int
+) -> None:
+    site = SignedSite(path)
+    typed = {"match": "type=pop", "length": "3h", "reason": 'a "load" test', "author": "dana", **form}
+    answer = await site.post("/silences", urlencode({"csrf": await site.sign_in(), **typed}))
+    page = answer.body.decode()
+    assert (answer.status, site.asked) == (status, [])
+    inputs = dict(re.findall(r'<input type="text" id="f-(\w+)" (.*?)>', page))
+    assert list(inputs) == ["match", "length", "reason", "author"]
+    assert [name for name, text in inputs.items() if 'aria-invalid="true"' in text] == marked
+    assert [name for name, text in inputs.items() if "autofocus" in text] == marked[:1]
+    for name, text in inputs.items():
+        assert f'value="{escape(typed[name].strip())}"' in text
+        assert (f'aria-describedby="f-{name}-p' in text) == (f'id="f-{name}-p"' in page) == (name in marked)
+    assert 'role="alert"' in page
+
+
+async def test_a_refused_sign_in_keeps_the_name_and_never_the_token(path: Path) -> None:
+    answer = await SignedSite(path).post("/login", "token=wrong-one&name=k%22im&next=/silences")
+    page = answer.body.decode()
+    assert answer.status == 403
+    assert 'value="k&#34;im"' in page
+    assert 'aria-invalid="true"' in page
+    assert "wrong-one" not in page
+
+
+async def test_a_copy_of_the_cookie_does_not_work_after_signing_out(path: Path) -> None:
+    site = SignedSite(path)
+    csrf = await site.sign_in()
+    assert (await site.post("/signout", f"csrf={csrf}")).status == 303
+    assert (await site.get("/deliveries")).headers["location"] == "/login?next=%2Fdeliveries"
+    assert (await site.post("/deliveries/retry", f"csrf={csrf}&id=x")).status == 403
+    assert site.asked == []
+
+
+async def test_only_a_form_that_changed_something_makes_the_pages_anew(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = SignedSite(path)
+    csrf = await site.sign_in()
+    forgotten = 0
+
+    def clear(_kept: Kept[object]) -> None:
+        nonlocal forgotten
+        forgotten += 1
+
+    monkeypatch.setattr(Kept, "clear", clear)
+    for form in ("id=sil_1", f"csrf={csrf}&id=gone"):
+        await site.post("/silences/end", form)
+    await site.post("/login", "token=wrong")
+    assert forgotten == 0
+    await site.post("/silences/end", f"csrf={csrf}&id=sil_1")
+    assert forgotten == 2
+
+
+async def test_a_refused_action_leads_back_to_its_page(path: Path) -> None:
+    site = SignedSite(path)
+    answer = await site.post("/receivers/test", f"csrf={await site.sign_in()}&receiver=gone")
+    page = answer.body.decode()
+    assert (answer.status, "it is over" in page, 'href="/deliveries">Back to the page' in page) == (409, True, True)
+
+
 async def test_a_delivery_is_retried_or_dropped(path: Path) -> None:
     site = SignedSite(path)
     csrf = await site.sign_in()
@@ -196,7 +312,11 @@ REFUSED: list[tuple[str, str, dict[str, str], int]] = [
     ("/silences", "csrf={csrf}&match=kind%3D*&length=1h&reason=&author=a", {}, 400),
     ("/silences", "csrf={csrf}&match=colour%3Dred&length=1h&reason=r&author=a", {}, 400),
     ("/silences", "csrf={csrf}&match=kind%3D*&length=soon&reason=r&author=a", {}, 400),
+    ("/silences", "csrf={csrf}&match=&length=1h&reason=r&author=a", {}, 400),
     ("/silences", "csrf={csrf}&match=" + "x" * 20_000, {}, 413),
+    ("/silences", "csrf={csrf}&match=kind%3D*&length=1h&reason=%ff&author=a", {}, 400),
+    ("/receivers/test", "receiver=hook", {}, 403),
+    ("/receivers/test", "csrf={csrf}&receiver=hook", {"Origin": "http://evil.example"}, 403),
     ("/silences", "csrf={csrf}", {"Content-Type": "text/plain"}, 415),
 ]
 

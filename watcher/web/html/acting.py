@@ -1,26 +1,27 @@
-"""The forms that change something: sign in and out, add or end a silence, retry or drop a delivery."""
+"""The forms that change something: sign in and out, silences, retry or drop of a delivery, test of a receiver."""
 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Final
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 import structlog
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from watcher.config.models.matchers import MatcherError, matcher, silenced
 from watcher.control.protocol import ControlError
-from watcher.core.duration import parse_duration
-from watcher.core.routing.matcher import patterns_of
 from watcher.operations.deliveries import DROP, RETRY
+from watcher.operations.receiver_test import SEND_TEST
 from watcher.operations.silences import ADD, END
 from watcher.web.clients import client_of
 from watcher.web.guesses import GUESSES_AT_ONCE, GUESSES_PER_SECOND
-from watcher.web.html.session import Session
+from watcher.web.html.renderer import response
+from watcher.web.html.session import NAME_MAX, Session
+from watcher.web.html.silences_page import SilenceForm, as_typed, silence_of, silences_page
 from watcher.web.html.site import Site
 from watcher.web.rate import RequestRate
 
@@ -35,18 +36,25 @@ FOREIGN: Final = (
 
 
 class RefusedError(Exception):
-    """A form that is not accepted; the text says why."""
+    """A form that is not accepted; the text says why, and ``back`` is the page that has it."""
 
-    def __init__(self, status: HTTPStatus, problem: str) -> None:
+    def __init__(self, status: HTTPStatus, problem: str, back: str = "/") -> None:
         super().__init__(problem)
         self.status = status
+        self.back = back
 
 
 class Actions:
-    """Handles the forms of the pages."""
+    """Handles the forms of the pages.
 
-    def __init__(self, site: Site) -> None:
+    Args:
+        site: the parts that the pages share.
+        on_change: called when something has changed, so that no page of before is shown.
+    """
+
+    def __init__(self, site: Site, on_change: Callable[[], None]) -> None:
         self._site = site
+        self._on_change = on_change
         self._logins = RequestRate(GUESSES_PER_SECOND, GUESSES_AT_ONCE)
 
     async def login(self, request: Request) -> Response:
@@ -59,8 +67,10 @@ class Actions:
         if wait or not site.sessions.is_token(form.get("token", "")):
             log.warning("web.sign_in_refused", client=client, too_often=bool(wait))
             status = HTTPStatus.TOO_MANY_REQUESTS if wait else HTTPStatus.FORBIDDEN
-            problem = site.renderer.texts("wrong-token")
-            return site.page(request, "login.html", now, status, problem=problem, next=target)
+            texts = site.renderer.texts
+            problem = texts("wrong-too-often", n=math.ceil(wait)) if wait else texts("wrong-token")
+            name = form.get("name", "")[:NAME_MAX]
+            return site.page(request, "login.html", now, status, problem=problem, next=target, name=name)
         # Only wrong tokens count: many people may sign in from the address of one proxy.
         self._logins.give_back(client)
         answer = site.redirect(target)
@@ -76,52 +86,67 @@ class Actions:
         return answer
 
     async def add_silence(self, request: Request) -> Response:
-        """Add a silence.
-
-        Raises:
-            RefusedError: a field cannot be used.
-        """
+        """Add a silence, or show the form again with the problem of each field."""
         form = await form_of(request)
-        self._session(request, form)
-        config = self._site.sources.config()
-        ids = {watch.name: watch.service for watch in config.watches if watch.name}
-        author, reason = form.get("author", "").strip(), form.get("reason", "").strip()
+        session = self._session(request, form)
+        site = self._site
+        found = silence_of(form, site.sources.config(), site.renderer.texts)
+        if isinstance(found, SilenceForm):
+            return response(await silences_page(site, session, found), HTTPStatus.BAD_REQUEST)
         try:
-            match = silenced(matcher(form.get("match", "").split(), config.accounts, ids))
-            seconds = parse_duration(form.get("length", "").strip()).total_seconds()
-        except (MatcherError, ValueError) as error:
-            raise RefusedError(HTTPStatus.BAD_REQUEST, str(error)) from error
-        if not author or not reason:
-            raise RefusedError(HTTPStatus.BAD_REQUEST, "a silence needs a reason and your name")
-        await self._act(ADD, {"match": patterns_of(match), "seconds": seconds, "why": reason, "by": author})
-        return self._site.redirect("/silences")
+            added = await self._act(ADD, found, "/silences")
+        except RefusedError as error:
+            page = await silences_page(site, session, as_typed(form, refused=str(error)))
+            return response(page, error.status)
+        return self._done("/silences", str(added.get("id", "")))
 
     async def end_silence(self, request: Request) -> Response:
         """End a silence."""
         form = await form_of(request)
         session = self._session(request, form)
-        await self._act(END, {"id": form.get("id", ""), "by": author_of(session)})
-        return self._site.redirect("/silences")
+        ended = await self._act(END, {"id": form.get("id", ""), "by": author_of(session)}, "/silences")
+        return self._done("/silences", str(ended.get("id", "")))
 
     async def retry(self, request: Request) -> Response:
         """Send a delivery again."""
-        form = await form_of(request)
-        self._session(request, form)
-        await self._act(RETRY, {"ids": [form.get("id", "")]})
-        return self._site.redirect("/deliveries")
+        return await self._change_delivery(request, RETRY)
 
     async def drop(self, request: Request) -> Response:
         """Drop a delivery."""
+        return await self._change_delivery(request, DROP)
+
+    async def _change_delivery(self, request: Request, command: str) -> Response:
         form = await form_of(request)
         session = self._session(request, form)
-        await self._act(DROP, {"ids": [form.get("id", "")], "by": author_of(session)})
-        return self._site.redirect("/deliveries")
+        identity = form.get("id", "")
+        await self._act(command, {"ids": [identity], "by": author_of(session)}, "/deliveries")
+        return self._done("/deliveries", identity)
 
-    async def _act(self, command: str, arguments: Mapping[str, object]) -> None:
+    async def test(self, request: Request) -> Response:
+        """Send a test to a receiver."""
+        form = await form_of(request)
+        session = self._session(request, form)
+        receiver = form.get("receiver", "")
+        # The page does not show what Slack says about a token, and that would take another call.
+        arguments = {"receiver": receiver, "by": author_of(session), "access": False}
+        answer = await self._act(SEND_TEST, arguments, "/deliveries")
+        if answer.get("recorded") is False:
+            texts = self._site.renderer.texts
+            problem = texts("test-not-recorded", outcome=answer.get("reason") or texts("test-accepted"))
+            raise RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, problem, "/deliveries")
+        return self._done("/deliveries", receiver)
+
+    async def _act(self, command: str, arguments: Mapping[str, object], back: str) -> Mapping[str, object]:
         try:
-            await self._site.act(command, arguments)
+            answer = await self._site.act(command, arguments)
         except ControlError as error:
-            raise RefusedError(HTTPStatus.CONFLICT, str(error)) from error
+            raise RefusedError(HTTPStatus.CONFLICT, str(error), back) from error
+        self._on_change()
+        return answer
+
+    def _done(self, page: str, target: str) -> Response:
+        """Lead back to a page, which says what was done to the target; loading it again does nothing again."""
+        return self._site.redirect(f"{page}?{urlencode({'done': target})}")
 
     def _session(self, request: Request, form: Mapping[str, str]) -> Session:
         """Return the session of a form that its own page has sent.

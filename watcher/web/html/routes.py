@@ -16,15 +16,14 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from watcher.core.delivery.state import State
-from watcher.core.messages.reasons import reason_text
 from watcher.core.training.model import ServiceRef, TrainingRef
 from watcher.operations.errors import OperationRefusedError
 from watcher.reading.one_training import read_training_with_problems
 from watcher.reading.overview import read_overview
 from watcher.reading.pictures import service_picture, title_of, training_picture
-from watcher.reports.deliveries import events_text, shown_reason
+from watcher.reports.deliveries import events_text
 from watcher.reports.overview import Overview
-from watcher.store.delivery.views import DeliveryFilter, DeliveryView
+from watcher.store.delivery.views import DeliveryFilter
 from watcher.store.errors import StoreError
 from watcher.store.runs.queries import Period
 from watcher.store.views import Views
@@ -33,12 +32,14 @@ from watcher.web.clients import client_of
 from watcher.web.encoded_paths import name_of, service_in, training_in
 from watcher.web.html.acting import Actions, RefusedError
 from watcher.web.html.badge import badge
+from watcher.web.html.deliveries_page import DeliveriesPage, deliveries_values, read_deliveries
 from watcher.web.html.freshness import Kept
 from watcher.web.html.live import LiveStreams
-from watcher.web.html.overview_page import OverviewFilter, overview_values, silence_text
+from watcher.web.html.overview_page import OverviewFilter, overview_values
 from watcher.web.html.renderer import response
 from watcher.web.html.service_page import read_service_page
 from watcher.web.html.session import Session
+from watcher.web.html.silences_page import preset, silences_page
 from watcher.web.html.site import Site
 from watcher.web.html.training_page import training_values
 from watcher.web.rate import RequestRate
@@ -46,9 +47,6 @@ from watcher.web.store_reader import ReadsBusyError
 
 Handler = Callable[[Request], Awaitable[Response]]
 STATIC: Final = {"style.css": "text/css", "live.js": "text/javascript", "icon.svg": "image/svg+xml"}
-DELIVERED: Final = 20
-OPEN: Final = 100
-ENDED_SILENCES: Final = 20
 PLOTTED: Final = timedelta(days=90)
 FILTER_MAX: Final = 200
 PER_SECOND: Final = 300.0
@@ -65,7 +63,7 @@ class PageRoutes:
         self._rendered_pages = Kept[str](site.sources.monotonic)
         self._rate = RequestRate(PER_SECOND, BURST)
         self._streams = LiveStreams()
-        self._actions = Actions(site)
+        self._actions = Actions(site, self._forget)
 
     def routes(self) -> list[BaseRoute]:
         """Return the routes of the pages, their pictures and their forms."""
@@ -90,10 +88,11 @@ class PageRoutes:
             "/silences/end": self._actions.end_silence,
             "/deliveries/retry": self._actions.retry,
             "/deliveries/drop": self._actions.drop,
+            "/receivers/test": self._actions.test,
         }
         return [
             *(Route(path, partial(self._answered, handler), methods=["GET"]) for path, handler in shown.items()),
-            *(Route(path, partial(self._acted, handler), methods=["POST"]) for path, handler in acts.items()),
+            *(Route(path, partial(self._answered, handler), methods=["POST"]) for path, handler in acts.items()),
             Route("/{rest:path}", partial(self._answered, self._unknown), methods=["GET"]),
         ]
 
@@ -105,17 +104,15 @@ class PageRoutes:
         try:
             return await handler(request)
         except RefusedError as error:
-            return site.error(request, error.status, "refused", str(error))
+            return site.error(request, error.status, "refused", str(error), error.back)
         except OperationRefusedError as error:
             return site.error(request, HTTPStatus.NOT_FOUND, "not-found", str(error))
         except (StoreError, ReadsBusyError) as error:
             return site.error(request, HTTPStatus.SERVICE_UNAVAILABLE, "unreadable", str(error))
 
-    async def _acted(self, handler: Handler, request: Request) -> Response:
-        answer = await self._answered(handler, request)
+    def _forget(self) -> None:
         self._overviews.clear()
         self._rendered_pages.clear()
-        return answer
 
     async def _unknown(self, request: Request) -> Response:
         return self._site.error(request, HTTPStatus.NOT_FOUND, "not-found", request.url.path)
@@ -126,7 +123,13 @@ class PageRoutes:
     async def _live(self, request: Request) -> Response:
         parts = urlsplit(self._site.local_path(request.query_params.get("page", "/")))
         session = self._site.session(request)
-        render = partial(self._kept, parts.path, QueryParams(parts.query), session)
+
+        async def render() -> str:
+            if self._site.session(request) != session:
+                # Somebody has signed out, here or in another window, or the session is over.
+                raise OperationRefusedError(parts.path)
+            return await self._kept(parts.path, QueryParams(parts.query), session)
+
         return await self._streams.response(render, client_of(request))
 
     async def _kept(self, path: str, query: QueryParams, session: Session) -> str:
@@ -149,9 +152,10 @@ class PageRoutes:
             case ["training", account, service, kind, version]:
                 return await self._training(TrainingRef(account, service, kind, version), session, live)
             case ["deliveries"]:
-                return await self._deliveries(session, live)
+                return await self._deliveries(query, session, live)
             case ["silences"]:
-                return await self._silences(query, session, live)
+                form, target = preset(query, session.name), query.get("done", "")
+                return await silences_page(self._site, session, form, target=target, live=live)
         raise OperationRefusedError(path)
 
     async def _overview(self, query: QueryParams, session: Session, live: str) -> str:
@@ -183,56 +187,17 @@ class PageRoutes:
         )
         return self._site.renderer.html("training.html", session, now, live=live, **training_values(page))
 
-    async def _deliveries(self, session: Session, live: str) -> str:
-        site, texts, daemon = self._site, self._site.renderer.texts, await self._site.sources.health()
-        delivered = DeliveryFilter(states=frozenset({State.DELIVERED}), limit=DELIVERED)
-        sources = site.sources
+    async def _deliveries(self, query: QueryParams, session: Session, live: str) -> str:
+        sources, daemon, now = self._site.sources, await self._site.sources.health(), self._now()
 
-        def read(views: Views) -> tuple[Overview, list[DeliveryView], list[DeliveryView]]:
+        def read(views: Views) -> DeliveriesPage:
             # In one read, so that the counts are those of the lists.
-            found = read_overview(sources.config(), views, daemon, sources.place, sources.utc_now())
-            return found, views.deliveries(DeliveryFilter(limit=OPEN)), views.deliveries(delivered)
+            overview = read_overview(sources.config(), views, daemon, sources.place, now)
+            return read_deliveries(views, overview, query.get("done", ""), now)
 
-        page, waiting, done = await sources.read(read)
-        count = sum(item.waiting + item.dead for item in page.receivers)
-        headline = texts("deliveries-open", n=count) if count else texts("deliveries-fine")
-        return site.renderer.html(
-            "deliveries.html",
-            session,
-            self._now(),
-            nav="deliveries",
-            live=live,
-            headline=headline,
-            icon=("warn", "warn") if count else ("ok", "ok"),
-            undelivered=count,
-            receivers=page.receivers,
-            lists=[
-                (texts("open-deliveries"), waiting, session.can_act),
-                (texts("delivered-list"), done, False),
-            ],
-            about=lambda item: events_text(item.events),
-            shown_reason=lambda item: reason_text(shown_reason(item)),
-            reason=reason_text,
-        )
-
-    async def _silences(self, query: QueryParams, session: Session, live: str) -> str:
-        site, texts, now = self._site, self._site.renderer.texts, self._now()
-        found = await site.sources.read(lambda views: views.every_silence())
-        active = [item for item in found if item.active(now)]
-        ended = [item for item in found if not item.active(now)][-ENDED_SILENCES:]
-        form = {"match": query.get("match", "")[:FILTER_MAX], "length": "", "reason": "", "author": session.name}
-        return site.renderer.html(
-            "silences.html",
-            session,
-            now,
-            nav="silences",
-            live=live,
-            problem="",
-            silenced=len(active),
-            lists=[(texts("active-silences"), active, True), (texts("ended-silences"), ended[::-1], False)],
-            silence_text=silence_text,
-            form=form,
-        )
+        renderer = self._site.renderer
+        values = deliveries_values(await sources.read(read), renderer.texts, can_act=session.can_act)
+        return renderer.html("deliveries.html", session, now, live=live, **values)
 
     async def _drop(self, request: Request) -> Response:
         identity = request.query_params.get("id", "")
@@ -249,7 +214,7 @@ class PageRoutes:
         if not self._site.session(request).can_sign_in:
             raise OperationRefusedError("no token is configured; set token in [web]")
         target = self._site.local_path(request.query_params.get("next", "/"))
-        return self._site.page(request, "login.html", self._now(), problem="", next=target)
+        return self._site.page(request, "login.html", self._now(), problem="", next=target, name="")
 
     async def _badge(self, request: Request) -> Response:
         service = service_in(request)

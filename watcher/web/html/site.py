@@ -46,7 +46,7 @@ class Site:
         """Return a rendered page as a response."""
         return response(self.renderer.html(template, self.session(request), now, **values), status)
 
-    def error(self, request: Request, status: HTTPStatus, headline: str, detail: str = "") -> Response:
-        """Return a page about an error."""
-        texts = self.renderer.texts
-        return self.page(request, "error.html", self.sources.utc_now(), status, headline=texts(headline), detail=detail)
+    def error(self, request: Request, status: HTTPStatus, headline: str, detail: str = "", back: str = "/") -> Response:
+        """Return a page about an error, with a link back."""
+        title, now = self.renderer.texts(headline), self.sources.utc_now()
+        return self.page(request, "error.html", now, status, headline=title, detail=detail, back=back)

@@ -14,6 +14,7 @@ from watcher.core.messages.text import plain_text
 from watcher.core.messages.training import compose
 from watcher.core.training.comparison import MOST_CHANGES, SettingChange, options_of
 from watcher.core.training.run import EndedStage
+from watcher.reports.actions import reasons_text
 from watcher.reports.history import route_text
 from watcher.reports.runs.runs import left_stages
 from watcher.reports.training_page import TrainingPage
@@ -74,7 +75,7 @@ def training_values(page: TrainingPage) -> dict[str, object]:
         "written": written,
         "title_of": lambda event: plain_text(compose(event).title),
         "route_of": route_text,
-        "reason": reason_text,
+        "reasons": lambda delivery: reasons_text(reason_text(delivery.reason), delivery.actions),
     }
 
 

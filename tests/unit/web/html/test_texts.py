@@ -7,6 +7,7 @@ import re
 from markupsafe import Markup
 
 from tests.support.paths import ROOT
+from watcher.core.action import OF_RECEIVERS, OF_SILENCES
 from watcher.core.incidents.model import kind_of
 from watcher.core.polling.result import Cause
 from watcher.reports.overview import OpenKind
@@ -17,6 +18,9 @@ FOLDER = ROOT / "watcher" / "web" / "html"
 TEMPLATES = "".join(path.read_text() for path in sorted((FOLDER / "templates").glob("*.html")))
 CODE = "".join(path.read_text() for path in sorted(FOLDER.glob("*.py")) if path.name != "english.py")
 BY_KIND = {f"kind-{kind}" for kind in OpenKind} | {f"outage-{kind_of(cause)}" for cause in Cause}
+BY_KIND |= {f"done-{kind}" for kind in OF_RECEIVERS | OF_SILENCES} | {f"action-{kind}" for kind in OF_RECEIVERS}
+BY_KIND |= {f"test-{outcome}" for outcome in ("accepted", "refused", "failed", "uncertain")}
+BY_KIND |= {f"{field}-missing" for field in ("reason", "author")}
 
 
 def used() -> set[str]:

@@ -1,0 +1,122 @@
+"""The page of deliveries: receivers with their latest test, what has not arrived, and the latest actions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from markupsafe import Markup
+
+from watcher.core.action import OF_DELIVERIES, OF_RECEIVERS, Action, ActionKind
+from watcher.core.delivery.model import Delivered, Refused, Uncertain
+from watcher.core.delivery.state import State
+from watcher.core.event import SHORT_ID_LENGTH
+from watcher.core.messages.reasons import reason_text
+from watcher.reports.actions import reasons_text
+from watcher.reports.deliveries import events_text, shown_reason
+from watcher.reports.overview import Overview
+from watcher.store.actions import latest, latest_on
+from watcher.store.delivery.views import DeliveryFilter, DeliveryView
+from watcher.store.views import Views
+from watcher.web.html.texts import Texts
+
+DELIVERED: Final = 20
+OPEN: Final = 100
+ACTIONS: Final = 20
+DONE_FOR: Final = timedelta(minutes=1)
+"""The page says for so long what was done; a bookmark of its address does not say it for ever."""
+_OUTCOMES: Final = {Delivered.__name__: "accepted", Refused.__name__: "refused", Uncertain.__name__: "uncertain"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveriesPage:
+    """All that the page shows, of one read of the store."""
+
+    overview: Overview
+    waiting: Sequence[DeliveryView]
+    delivered: Sequence[DeliveryView]
+    actions: Sequence[Action]
+    """The newest first."""
+    about: Mapping[str, DeliveryView]
+    """The deliveries of the actions, by id."""
+    tests: Mapping[str, Action]
+    """The latest test of each receiver."""
+    done: Action | None
+
+
+def read_deliveries(views: Views, overview: Overview, done: str, now: datetime) -> DeliveriesPage:
+    """Read the page; ``done`` is the target of what was just done."""
+    connection = views.connection
+    actions = latest(connection, OF_RECEIVERS, ACTIONS)
+    ids = frozenset(action.target for action in actions if action.kind in OF_DELIVERIES)
+    acted = views.deliveries(DeliveryFilter(states=frozenset(State), ids=ids, limit=ACTIONS)) if ids else []
+    names = (item.name for item in overview.receivers)
+    return DeliveriesPage(
+        overview=overview,
+        waiting=views.deliveries(DeliveryFilter(limit=OPEN)),
+        delivered=views.deliveries(DeliveryFilter(states=frozenset({State.DELIVERED}), limit=DELIVERED)),
+        actions=actions,
+        about={item.id: item for item in acted},
+        tests=latest_on(connection, names, {ActionKind.TEST}),
+        done=read_done(views, done, OF_RECEIVERS, now),
+    )
+
+
+def read_done(views: Views, target: str, kinds: Iterable[ActionKind], now: datetime) -> Action | None:
+    """Return the latest action of these kinds on a target, if it is of the last minute."""
+    found = latest_on(views.connection, [target], kinds).get(target) if target else None
+    return found if found is not None and timedelta() <= now - found.at < DONE_FOR else None
+
+
+def deliveries_values(page: DeliveriesPage, texts: Texts, *, can_act: bool) -> dict[str, object]:
+    """Return the values of the template."""
+    receivers = page.overview.receivers
+    count = sum(item.waiting + item.dead for item in receivers)
+    return {
+        "nav": "deliveries",
+        "headline": texts("deliveries-open", n=count) if count else texts("deliveries-fine"),
+        "icon": ("warn", "warn") if count else ("ok", "ok"),
+        "undelivered": count,
+        "receivers": receivers,
+        "lists": [
+            (texts("open-deliveries"), page.waiting, can_act),
+            (texts("delivered-list"), page.delivered, False),
+        ],
+        "about": lambda item: events_text(item.events),
+        "shown_reason": lambda item: reasons_text(reason_text(shown_reason(item)), item.actions),
+        "reason": reason_text,
+        "tests": page.tests,
+        "tested": lambda action: outcome_of_test(action, texts),
+        "actions": [(action, *_about(action, page.about, texts)) for action in page.actions],
+        "done": "" if page.done is None else done_text(page.done, texts),
+        "done_well": page.done is None or is_good(page.done),
+    }
+
+
+def is_good(action: Action) -> bool:
+    """Return whether an action had its effect: a test may have been refused."""
+    return action.kind is not ActionKind.TEST or action.outcome == Delivered.__name__
+
+
+def outcome_of_test(action: Action, texts: Texts) -> Markup:
+    """Write the outcome of a test."""
+    return texts(f"test-{_OUTCOMES.get(action.outcome, 'failed')}", reason=reason_text(action.reason))
+
+
+def done_text(action: Action, texts: Texts) -> Markup:
+    """Say what was done."""
+    if action.kind is ActionKind.TEST:
+        return texts("done-test", receiver=action.target, outcome=outcome_of_test(action, texts))
+    return texts(f"done-{action.kind.value}", id=action.target[:SHORT_ID_LENGTH])
+
+
+def _about(action: Action, known: Mapping[str, DeliveryView], texts: Texts) -> tuple[str, str, str]:
+    """Return the receiver of an action, what it was about, and its outcome."""
+    if action.kind is ActionKind.TEST:
+        return action.target, "", outcome_of_test(action, texts)
+    delivery = known.get(action.target)
+    if delivery is None:
+        return "", action.target[:SHORT_ID_LENGTH], ""
+    return delivery.receiver, events_text(delivery.events), delivery.state.value
