@@ -6,10 +6,12 @@ import json
 import shutil
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Final
 from urllib.error import URLError
 from urllib.request import Request, urlopen
@@ -48,6 +50,9 @@ kind = "log"
 [receiver.away]
 kind = "webhook"
 url = "http://127.0.0.1:1/hook"
+[receiver.near]
+kind = "webhook"
+url = "{hook}"
 """
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium: apt-get install chromium")
@@ -59,11 +64,13 @@ class Place:
 
     url: str
     control: str
+    received: list[bytes]
+    """The bodies that the webhook ``near`` has got."""
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    folder, api, web = tmp_path_factory.mktemp("pages"), _free_port(), _free_port()
+    folder, api, web, received = tmp_path_factory.mktemp("pages"), _free_port(), _free_port(), list[bytes]()
     keys = {"NCP_ACCESS_KEY": "a-key", "NCP_SECRET_KEY": "a-secret", "WEB_TOKEN": TOKEN}
     with ExitStack() as stack:
         simulator = stack.enter_context(
@@ -84,7 +91,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         )
         read_until(simulator, "aitems-watcher run")
         config = folder / "config.toml"
-        config.write_text(CONFIG.format(port=web, base_url=f"http://127.0.0.1:{api}/api/v1"))
+        hook = stack.enter_context(_webhook(received))
+        config.write_text(CONFIG.format(port=web, base_url=f"http://127.0.0.1:{api}/api/v1", hook=hook))
         log = stack.enter_context((folder / "log").open("w"))
         daemon = stack.enter_context(
             subprocess.Popen(  # noqa: S603 - our own command
@@ -93,7 +101,26 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         )
         stack.callback(daemon.terminate)
         _wait_for(f"http://127.0.0.1:{web}/healthz")
-        yield Place(f"http://127.0.0.1:{web}", f"http://127.0.0.1:{api}")
+        yield Place(f"http://127.0.0.1:{web}", f"http://127.0.0.1:{api}", received)
+
+
+@contextmanager
+def _webhook(received: list[bytes]) -> Iterator[str]:
+    """Serve a webhook that keeps the bodies, and yield its address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            received.append(self.rfile.read(int(self.headers["Content-Length"])))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_arguments: object) -> None:
+            """Write nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/hook"
+        server.shutdown()
 
 
 def _free_port() -> int:
@@ -220,6 +247,55 @@ def test_a_silence_is_made_and_ended_on_the_page(person: Visit) -> None:
     assert person.errors == []
 
 
+def test_a_refused_silence_keeps_what_was_typed_and_names_the_field(person: Visit) -> None:
+    person.sign_in("/silences")
+    page = person.page
+    page.fill("input[name=match]", "colour=red")
+    page.fill("input[name=reason]", 'the "load" test')
+    page.click("text=Add silence >> visible=true")
+    assert "Nothing is silenced yet" in page.inner_text("[role=alert]")
+    assert page.input_value("input[name=match]") == "colour=red"
+    assert page.input_value("input[name=reason]") == 'the "load" test'
+    assert page.evaluate("document.activeElement.name") == "match"
+    assert "is no key of a matcher" in page.inner_text("#f-match-p")
+    # The status is 400, which Chromium writes to the console.
+    assert [error for error in person.errors if "400" not in error] == []
+    assert Axe().run(page).response["violations"] == []
+    page.fill("input[name=match]", "type=pop version=none")
+    page.click("text=Add silence >> visible=true")
+    assert "Silence added." in page.inner_text("[role=status].done")
+    count = page.locator("#live-silences-1 tbody tr").count()
+    page.reload()
+    assert page.locator("#live-silences-1 tbody tr").count() == count, "loading the page again added another"
+
+
+def test_a_test_is_sent_from_the_page(person: Visit) -> None:
+    person.sign_in("/deliveries")
+    page = person.page
+    page.click("#r-near button")
+    assert "Test to near: accepted." in page.inner_text("[role=status].done")
+    assert "Test by kim: accepted" in page.inner_text("#r-near")
+    assert b"TEST from aitems-watcher" in person.place.received[-1]
+    page.click("#r-away button")
+    assert "Test to away: not delivered" in page.inner_text("[role=alert].done")
+    assert person.errors == []
+    assert Axe().run(page).response["violations"] == []
+    page.click("#r-near button")
+    assert "try again in" in page.inner_text("main")
+    page.click("text=Back to the page")
+    assert page.url == f"{person.place.url}/deliveries"
+
+
+def test_a_copy_of_the_cookie_does_not_work_after_signing_out(browser: Browser, person: Visit) -> None:
+    person.sign_in("/deliveries")
+    state = person.page.context.storage_state()
+    with browser.new_context(storage_state=state) as context:
+        thief = visit(context, person.place)
+        assert thief.go("/deliveries").url.endswith("/deliveries")
+        person.page.click("text=Sign out")
+        assert thief.go("/deliveries").url.endswith("/login?next=%2Fdeliveries")
+
+
 def test_a_form_of_another_site_is_refused(person: Visit) -> None:
     person.sign_in("/silences")
     form: dict[str, str | float | bool] = {
@@ -246,7 +322,7 @@ def test_an_alert_arrives_live_and_a_delivery_is_dropped(person: Visit) -> None:
     person.go("/deliveries")
     page.locator("#live-list-1 a", has_text="Drop").first.click()
     page.click("main button")
-    assert page.url.endswith("/deliveries")
+    assert "is dropped: it will not be sent." in page.inner_text("[role=status].done")
     assert person.errors == []
 
 

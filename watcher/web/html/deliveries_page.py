@@ -88,6 +88,7 @@ def deliveries_values(page: DeliveriesPage, texts: Texts, *, can_act: bool) -> d
         "shown_reason": lambda item: reasons_text(reason_text(shown_reason(item)), item.actions),
         "reason": reason_text,
         "tests": page.tests,
+        "is_good": is_good,
         "tested": lambda action: outcome_of_test(action, texts),
         "actions": [(action, *_about(action, page.about, texts)) for action in page.actions],
         "done": "" if page.done is None else done_text(page.done, texts),
