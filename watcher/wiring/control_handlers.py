@@ -25,7 +25,6 @@ from watcher.operations.deliveries import (
 )
 from watcher.operations.errors import OperationRefusedError
 from watcher.operations.ports import DeliveryChange
-from watcher.operations.receiver_test import ReceiverTests
 from watcher.operations.silences import ADD, END, NewSilence, SilenceEnd, add_silence, end_silence
 from watcher.store.actions import ActionLog
 from watcher.store.delivery.operator_actions import OperatorActions
@@ -46,11 +45,10 @@ def operation_handlers(
     database: Database, workers: DeliveryWorkers, runtime: Runtime, budgets: Budgets, active: Callable[[], Config]
 ) -> dict[str, Handler]:
     """Return the handlers of every operation, by command; ``active`` returns the active configuration."""
-    tests = ReceiverTests(ActionLog(database), runtime.clock.monotonic)
     return {
         **delivery_handlers(database, workers.receivers, runtime.clock, workers.wake_one),
         **silence_handlers(database, runtime.clock),
-        **secret_handlers(runtime, budgets, active, tests),
+        **secret_handlers(runtime, budgets, active, ActionLog(database)),
     }
 
 

@@ -108,7 +108,7 @@ async def test_a_test_proves_the_receiver_of_the_daemon_and_is_in_the_history(pl
         (received,) = place.hook.received
         assert b"TEST from aitems-watcher" in received.body
         again = await person.act("/receivers/test", receiver="hook")
-        assert (again.status_code, "try again in" in again.text) == (409, True)
+        assert (again.status_code, "Try again in" in again.text) == (429, True)
         unknown = await person.act("/receivers/test", receiver="nobody")
         assert (unknown.status_code, "there is no [receiver.nobody]" in unknown.text) == (409, True)
     assert [(item.kind, item.target, item.author) for item in place.actions()] == [(ActionKind.TEST, "hook", "kim")]

@@ -281,7 +281,7 @@ def test_a_test_is_sent_from_the_page(person: Visit) -> None:
     assert person.errors == []
     assert Axe().run(page).response["violations"] == []
     page.click("#r-near button")
-    assert "try again in" in page.inner_text("main")
+    assert "Try again in" in page.inner_text("main")
     page.click("text=Back to the page")
     assert page.url == f"{person.place.url}/deliveries"
 

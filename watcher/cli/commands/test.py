@@ -36,10 +36,9 @@ def send_test(
 ) -> None:
     """Send a marked test alert to one receiver.
 
-    Makes one attempt and shows the receiver's answer. A running daemon makes the attempt, since it has the secrets: at
-    most one to a receiver every 10 s, and it records who asked. Without a daemon, nothing is written to the store. The
-    attempt goes around the store and the routes, so the command also asks the daemon whether alerts get as far as a
-    receiver.
+    Makes one attempt and shows the receiver's answer. A running daemon makes the attempt, since it has the secrets,
+    and records who asked. Without a daemon, nothing is written to the store. The attempt goes around the store and the
+    routes, so the command also asks the daemon whether alerts get as far as a receiver.
     """
     from watcher.cli.daemon_health import daemon_health
     from watcher.cli.text.receiver_check import show_access, show_outcome, show_stopped

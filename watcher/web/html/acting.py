@@ -33,6 +33,8 @@ FOREIGN: Final = (
     "another site has sent this form; where it was this one, let the proxy pass Host or X-Forwarded-Host, "
     "and name it in [web] trusted_proxies"
 )
+TEST_SECONDS: Final = 10.0
+"""The time between two tests of one receiver: each is a message that people read."""
 
 
 class RefusedError(Exception):
@@ -56,6 +58,7 @@ class Actions:
         self._site = site
         self._on_change = on_change
         self._logins = RequestRate(GUESSES_PER_SECOND, GUESSES_AT_ONCE)
+        self._tests = RequestRate(1 / TEST_SECONDS, 1.0)
 
     async def login(self, request: Request) -> Response:
         """Sign in with the token, or show the form again."""
@@ -126,7 +129,10 @@ class Actions:
         """Send a test to a receiver."""
         form = await form_of(request)
         session = self._session(request, form)
-        receiver = form.get("receiver", "")
+        receiver, now = form.get("receiver", ""), self._site.sources.monotonic()
+        if wait := self._tests.wait_seconds(receiver, now):
+            problem = self._site.renderer.texts("test-too-often", receiver=receiver, n=math.ceil(wait))
+            raise RefusedError(HTTPStatus.TOO_MANY_REQUESTS, problem, "/deliveries")
         # The page does not show what Slack says about a token, and that would take another call.
         arguments = {"receiver": receiver, "by": author_of(session), "access": False}
         answer = await self._act(SEND_TEST, arguments, "/deliveries")

@@ -228,6 +228,8 @@ ENGLISH: Final[Mapping[str, str]] = MappingProxyType(
         "test-refused": "refused, {reason}",
         "test-failed": "not delivered, {reason}",
         "test-uncertain": "perhaps delivered, {reason}",
+        "test-too-often": "A test was just sent to {receiver}. Try again in {n} second.|"
+        "A test was just sent to {receiver}. Try again in {n} seconds.",
         "test-not-recorded": "The test is sent ({outcome}). It is not in the history: the store cannot be written.",
         "latest-actions": "Latest actions",
         "action": "Action",

@@ -9,9 +9,10 @@ from dataclasses import asdict
 from watcher.config import Config
 from watcher.control.protocol import Report
 from watcher.operations.errors import OperationRefusedError
-from watcher.operations.receiver_test import ReceiverTest, ReceiverTests
+from watcher.operations.receiver_test import ReceiverTest, record_test
 from watcher.reports.discovery import Form, report_of
 from watcher.reports.receiver_check import access_json, outcome_json
+from watcher.store.actions import ActionLog
 from watcher.wiring.accounts import Budgets
 from watcher.wiring.alert_test import try_receiver
 from watcher.wiring.budget_waits import BudgetUse
@@ -24,7 +25,7 @@ Arguments = Mapping[str, object]
 Work = Callable[[Config, Arguments, Report], Awaitable[Arguments]]
 
 
-def works(runtime: Runtime, budgets: Budgets, active: Callable[[], Config], tests: ReceiverTests) -> Mapping[str, Work]:
+def works(runtime: Runtime, budgets: Budgets, active: Callable[[], Config], actions: ActionLog) -> Mapping[str, Work]:
     """Return the work of each command; the arguments are those of ``secret_handlers``."""
 
     def use(config: Config, report: Report) -> BudgetUse:
@@ -51,10 +52,9 @@ def works(runtime: Runtime, budgets: Budgets, active: Callable[[], Config], test
         request = ReceiverTest.from_json(arguments)
         if request.receiver not in config.receivers:
             raise OperationRefusedError(f"there is no [receiver.{request.receiver}]")
-        tests.begin(request)
         ask_access = arguments.get("access") is not False
         outcome, access = await try_receiver(request.receiver, config, runtime, ask_access=ask_access)
-        is_recorded = await tests.end(request, outcome, runtime.clock.utc_now())
+        is_recorded = await record_test(actions, request, outcome, runtime.clock.utc_now())
         slack = None if access is None else access_json(access)
         return {**outcome_json(outcome), "slack": slack, "recorded": is_recorded}
 

@@ -11,8 +11,9 @@ from watcher.config import Config, ConfigError, SecretError, load
 from watcher.control.protocol import ControlError, Handler, Report, ReportingHandler, SetupRefusedError
 from watcher.http import HttpSetupError
 from watcher.operations.errors import OperationRefusedError
-from watcher.operations.receiver_test import SEND_TEST, ReceiverTests
+from watcher.operations.receiver_test import SEND_TEST
 from watcher.receivers import InvalidReceiverError
+from watcher.store.actions import ActionLog
 from watcher.wiring.accounts import Budgets
 from watcher.wiring.runtime import Runtime
 
@@ -24,7 +25,7 @@ COMMANDS: Final = ("check.online", "doctor.secrets", "discover", SEND_TEST)
 
 
 def secret_handlers(
-    runtime: Runtime, budgets: Budgets, active: Callable[[], Config], tests: ReceiverTests
+    runtime: Runtime, budgets: Budgets, active: Callable[[], Config], actions: ActionLog
 ) -> dict[str, Handler]:
     """Return the handlers, by command.
 
@@ -34,14 +35,14 @@ def secret_handlers(
         runtime: has the secrets.
         budgets: the budgets of requests of the active configuration.
         active: returns that configuration.
-        tests: the tests of receivers.
+        actions: the stored actions of people.
     """
 
     def handler(command: str) -> Handler:
         async def work(config: Config, arguments: Arguments, report: Report) -> Arguments:
             from watcher.wiring.secrets.commands import works  # noqa: PLC0415 - few daemons are ever asked
 
-            return await works(runtime, budgets, active, tests)[command](config, arguments, report)
+            return await works(runtime, budgets, active, actions)[command](config, arguments, report)
 
         return _with_configuration(work, active)
 

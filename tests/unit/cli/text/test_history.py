@@ -6,6 +6,8 @@ import json
 
 from tests.unit.reports.facts import EVIL, NOW, STEERING, TIMES, announced, delivery_outcome, event, plain_screen
 from watcher.cli.text.history import change_text, history_table, marks
+from watcher.core.action import Action, ActionKind
+from watcher.core.delivery.reason import Reason, ReasonCode, write_reason
 from watcher.core.delivery.state import State
 from watcher.core.event import IncidentFacts, Kind
 from watcher.reports.history import event_history_json
@@ -86,8 +88,23 @@ def test_json_is_the_event_with_its_route_and_deliveries() -> None:
             "attempts": 1,
             "settled_at": "2026-11-23T02:20:11.000000Z",
             "answer": "200 ok",
+            "actions": [],
         }
     ]
+
+
+def test_who_retried_and_who_dropped_is_beside_the_receiver() -> None:
+    def by(kind: ActionKind, author: str) -> Action:
+        return Action(kind=kind, target="msg_1", author=author, at=NOW)
+
+    retried = delivery_outcome(actions=(by(ActionKind.RETRY, "mina"), by(ActionKind.RETRY, "mina")))
+    assert "delivered: ml-ops (retried by mina)" in shown(announced(retried))
+    dropped = write_reason(Reason(code=ReasonCode.DROPPED, name="jun"))
+    actions = (by(ActionKind.RETRY, ""), by(ActionKind.DROP, "jun"))
+    both = delivery_outcome(state=State.DROPPED, reason=dropped, actions=actions)
+    assert "dropped: ml-ops (dropped by jun, retried by hand)" in shown(announced(both))
+    (document,) = json.loads(json.dumps(event_history_json(announced(both))["deliveries"]))
+    assert [(item["action"], item["by"]) for item in document["actions"]] == [("retry", ""), ("drop", "jun")]
 
 
 def test_services_of_several_accounts_are_named_with_them() -> None:

@@ -17,9 +17,9 @@ from watcher.core.delivery.model import Delivered
 from watcher.core.training.model import ServiceRef
 from watcher.line_writer import LineWriter
 from watcher.logs import Redactor
-from watcher.operations.receiver_test import ReceiverTests
 from watcher.reports import discovery
 from watcher.reports.discovery import FoundAccount, FoundService
+from watcher.store.actions import ActionLog
 from watcher.wiring.accounts import Budgets
 from watcher.wiring.runtime import Runtime
 from watcher.wiring.secrets import commands as secret_commands
@@ -55,14 +55,14 @@ async def found(*_arguments: object, **_options: object) -> Sequence[FoundAccoun
     return FOUND
 
 
-class Recorded:
-    """The recorded actions."""
+class NoLog(ActionLog):
+    """Records nothing."""
 
     def __init__(self) -> None:
-        self.actions: list[Action] = []
+        """Need no store."""
 
     async def record(self, action: Action) -> None:
-        self.actions.append(action)
+        """Record nothing."""
 
 
 async def delivered(*_arguments: object, **_options: object) -> tuple[Delivered, None]:
@@ -80,8 +80,7 @@ def serve(config: Config, monkeypatch: pytest.MonkeyPatch) -> Serve:
     for name, double in (("online_checks", no_checks), ("discover", found), ("try_receiver", delivered)):
         monkeypatch.setattr(secret_commands, name, double)
     runtime = Runtime(environ={}, redactor=Redactor(), clock=Clock(), output=LineWriter(io.StringIO()))
-    tests = ReceiverTests(Recorded(), runtime.clock.monotonic)
-    handlers = secret_handlers.secret_handlers(runtime, Budgets(), lambda: config, tests)
+    handlers = secret_handlers.secret_handlers(runtime, Budgets(), lambda: config, NoLog())
 
     async def ask(command: str, **arguments: object) -> Any:
         text = {"path": str(config.path), "text": TEXT, "receiver": "log", "accounts": ["main"]}
