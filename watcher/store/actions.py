@@ -45,10 +45,14 @@ def of_targets(connection: Connection, targets: Iterable[str]) -> Mapping[str, t
     return found
 
 
-def latest(connection: Connection, kinds: Iterable[ActionKind], limit: int) -> list[Action]:
-    """Return the latest actions of these kinds, the newest first."""
+def latest(
+    connection: Connection, kinds: Iterable[ActionKind], limit: int | None, since: datetime | None = None
+) -> list[Action]:
+    """Return the latest actions of these kinds, the newest first; none before ``since``."""
     wanted = _action.c.kind.in_(sorted(kind.value for kind in kinds))
     query = select(_action).where(wanted).order_by(_action.c.position.desc()).limit(limit)
+    if since is not None:
+        query = query.where(_action.c.at >= to_text(since))
     return [_read(row) for row in connection.execute(query).mappings()]
 
 

@@ -40,6 +40,8 @@ FULL = [
     ("/deliveries?state=pending&receiver=hook&id=msg_", "/deliveries"),
     ("/silences", "/silences"),
     ("/silences?all=true", "/silences"),
+    ("/actions", "/actions"),
+    ("/actions?action=silence&action=test&since=20d&limit=2", "/actions"),
 ]
 
 

@@ -19,6 +19,8 @@ from watcher.cli.text.output import screen
 from watcher.core.event import Kind
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from watcher.cli.text.output import Screen
     from watcher.config import Config
     from watcher.store.views import EventHistory, HistoryFilter
@@ -28,6 +30,7 @@ END: Final = help_end(
     "aitems-watcher history 6wxgu1abcde/pop --since 7d",
     "aitems-watcher history --kind failed --kind gone --follow",
     "aitems-watcher history --json | jq 'select(.late)'",
+    "aitems-watcher history --actions --since 7d",
     statuses={ExitStatus.OK: "", **READING},
 )
 
@@ -51,6 +54,7 @@ LimitOption = Annotated[
     int | None,
     typer.Option("--limit", "-n", min=1, help="The number of latest events; 50 without --since.", show_default=False),
 ]
+ActionsOption = Annotated[bool, typer.Option("--actions", help="Show the actions of people instead of events.")]
 FollowOption = Annotated[bool, typer.Option("--follow", "-f", help="Then show new events as they come, until Ctrl-C.")]
 LIMIT: Final = 50
 FOLLOW_SECONDS: Final = 1.0
@@ -64,6 +68,7 @@ def history(  # noqa: PLR0913 - one parameter an option
     since: SinceOption = None,
     limit: LimitOption = None,
     follow: FollowOption = False,
+    actions: ActionsOption = False,
     wide: WideOption = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
@@ -72,8 +77,14 @@ def history(  # noqa: PLR0913 - one parameter an option
 
     The newest event comes last, with the state of its delivery to each receiver. Reads the store beside a running
     daemon and needs no secret. With --json it prints one object per line: the event with its route and deliveries.
+    With --actions it shows who retried or dropped a delivery, sent a test, added or ended a silence, or reloaded.
     """
     period = None if since is None else duration(since, "--since")
+    if actions:
+        if text or kind or follow:
+            raise typer.BadParameter("takes no TEXT, --kind or --follow", param_hint="--actions")
+        _show_actions(config, period, limit or (None if since else LIMIT), wide=wide, as_json=as_json)
+        return
     with plain_errors():
         from watcher.reading.services import text_with_id
         from watcher.store.views import HistoryFilter
@@ -117,6 +128,30 @@ def _show(  # noqa: PLR0913 - the options of the command
 
         table = history_table(events, present_times(wide=wide), several_accounts=several_accounts)
         out.table(table, headings=headings)
+
+
+def _show_actions(
+    config: ConfigOption, period: timedelta | None, limit: int | None, *, wide: bool, as_json: bool
+) -> None:
+    with plain_errors():
+        from watcher.core.action import ActionKind
+        from watcher.store.actions import latest
+
+        times = present_times(wide=wide)
+        since = None if period is None else time_ago(times.now, period, "--since")
+        with reading(load_for_store(config), os.environ) as views:
+            found = latest(views.connection, ActionKind, limit, since)[::-1]
+    from watcher.cli.text.actions import action_table
+    from watcher.reports.actions import action_json
+
+    out = screen(wide=wide)
+    if as_json:
+        for action in found:
+            out.json(action_json(action), indent=None)
+    elif found:
+        out.table(action_table(found, times))
+    else:
+        out.line("no actions")
 
 
 def _follow(settings: Config, wanted: HistoryFilter, out: Screen, show: Callable[..., None]) -> None:

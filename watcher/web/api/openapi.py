@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any, Final
 
 from watcher import __version__
+from watcher.core.action import ActionKind
 from watcher.core.delivery.state import State
 from watcher.core.event import Kind
 from watcher.core.training.model import Phase
@@ -142,6 +143,15 @@ PATHS: Final[Mapping[str, Path]] = {
         summary="The active silences, as `silence list --json`",
         answer="SilenceList",
         parameters=(_query("all", "Also silences that are over.", FLAG),),
+    ),
+    "/actions": Path(
+        summary="The latest actions of people, the newest last, as `history --actions --json`",
+        answer="ActionList",
+        parameters=(
+            _query("action", "Only these actions; may be repeated.", listed(one_of(ActionKind))),
+            _SINCE,
+            _LIMIT,
+        ),
     ),
 }
 _EVERYWHERE: Final = (400, 401, 429, 503)

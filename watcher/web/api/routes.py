@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from watcher.core.action import ActionKind
 from watcher.core.delivery.state import State
 from watcher.core.event import Kind
 from watcher.core.routing.silence import to_json
@@ -23,8 +24,10 @@ from watcher.reading.runs import read_runs
 from watcher.reading.services import service_part
 from watcher.reading.status import read_status
 from watcher.reading.training_list import TrainingsWanted, read_training_list
+from watcher.reports.actions import action_json
 from watcher.reports.deliveries import delivery_json
 from watcher.reports.trainings import Selection
+from watcher.store.actions import latest
 from watcher.store.delivery.views import NOT_WELL, DeliveryFilter
 from watcher.store.errors import StoreError
 from watcher.store.export import Key
@@ -58,6 +61,7 @@ def api_routes(sources: Sources) -> list[BaseRoute]:
         "/events": _events,
         "/deliveries": _deliveries,
         "/silences": _silences,
+        "/actions": _actions,
     }
     routes: list[BaseRoute] = [
         Route(f"{BASE}{path}", partial(_answered, sources, rate, handler)) for path, handler in handlers.items()
@@ -236,6 +240,14 @@ async def _deliveries(sources: Sources, request: Request) -> object:
     given.finish()
     found = await sources.read(lambda views: [delivery_json(item) for item in views.deliveries(wanted)])
     return {"deliveries": found}
+
+
+async def _actions(sources: Sources, request: Request) -> object:
+    given = Parameters(request)
+    kinds, since, limit = given.choices("action", ActionKind), given.since(sources.utc_now()), given.limit()
+    given.finish()
+    found = await sources.read(lambda views: latest(views.connection, kinds or ActionKind, limit, since))
+    return {"actions": [action_json(item) for item in reversed(found)]}
 
 
 async def _silences(sources: Sources, request: Request) -> object:

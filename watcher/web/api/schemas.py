@@ -155,6 +155,7 @@ SCHEMAS: Final[Mapping[str, Schema]] = {
         actions=listed(named("Action")),
     ),
     "Action": fields(action=one_of(ActionKind), target=TEXT, by=TEXT, at=TIME),
+    "ActionList": fields(actions=listed(named("Action"))),
     "DeliveryList": fields(deliveries=listed(named("Delivery"))),
     "Silence": fields(
         id=TEXT,
