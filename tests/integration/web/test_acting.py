@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import sqlite3
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from sqlalchemy.exc import OperationalError
 from starlette.responses import PlainTextResponse
 
 from tests.support import daemon_in_process
@@ -37,11 +39,14 @@ class Person:
     daemon: Daemon
     cookies: dict[str, str] = field(default_factory=dict)
 
-    async def ask(self, method: str, path: str, form: Mapping[str, str] | None = None) -> httpx2.Response:
+    async def address(self) -> str:
         listener = self.daemon.health_endpoints.listener
         assert listener is not None
         await asyncio.wait_for(listener.first_started.wait(), 20)
-        address = f"http://127.0.0.1:{listener.port}{path}"
+        return f"http://127.0.0.1:{listener.port}"
+
+    async def ask(self, method: str, path: str, form: Mapping[str, str] | None = None) -> httpx2.Response:
+        address = f"{await self.address()}{path}"
         headers = {"Accept": "text/html"}
         async with httpx2.AsyncClient(cookies=self.cookies, headers=headers) as client:
             answer = await client.request(method, address, data=form)
@@ -186,3 +191,69 @@ async def test_a_copied_cookie_does_not_work_after_signing_out_also_after_a_rest
     async with place.running() as daemon:
         stolen.daemon = daemon
         assert (await stolen.ask("GET", "/")).headers["location"] == "/login?next=%2F"
+
+
+async def test_a_stream_of_a_page_ends_with_its_session(place: Place) -> None:
+    async with place.running() as daemon:
+        person = Person(daemon)
+        await person.sign_in()
+        stolen = Person(daemon, dict(person.cookies))
+        address = f"{await stolen.address()}/live?page=/deliveries"
+        async with httpx2.AsyncClient(cookies=stolen.cookies) as client, client.stream("GET", address) as stream:
+            lines = stream.aiter_lines()
+            assert await anext(lines) == "retry: 5000"
+            await person.act("/signout")
+            rest = [line async for line in lines]
+    assert "event: whole" in rest, "the reader is told to load the page again, which needs the token"
+
+
+@pytest.mark.parametrize(
+    ("path", "form", "status", "text"),
+    [
+        ("/silences/end", {"id": "msg_1"}, 409, "there is no silence"),
+        ("/silences/end", {"id": "%"}, 409, "there is no silence"),
+        ("/deliveries/retry", {"id": "sil_1"}, 409, "there is no delivery"),
+        ("/deliveries/drop", {"id": ""}, 409, "there is no delivery"),
+        ("/deliveries/drop", {"id": "x" * 9000}, 409, "there is no delivery"),
+        ("/silences/end", {"id": "x" * 9000}, 409, "write at most"),
+        ("/receivers/test", {"receiver": "away\x00\N{RIGHT-TO-LEFT OVERRIDE}<b>"}, 409, "there is no [receiver."),
+        ("/receivers/test", {}, 409, "there is no [receiver.]"),
+    ],
+)
+async def test_a_form_about_another_thing_is_refused_in_words(
+    place: Place, path: str, form: dict[str, str], status: int, text: str
+) -> None:
+    async with place.running() as daemon:
+        person = Person(daemon)
+        await person.sign_in()
+        answer = await person.act(path, **form)
+        assert (answer.status_code, text in answer.text, "<b>" in answer.text) == (status, True, False)
+    assert place.actions() == []
+
+
+async def test_a_silence_has_any_text_of_people_and_no_pattern_that_is_slow(place: Place) -> None:
+    hostile = "<script>\N{RIGHT-TO-LEFT OVERRIDE}\x00\n\N{HANGUL SYLLABLE GIM}"
+    match = "kind=* version=" + "*a" * 100
+    async with place.running() as daemon:
+        person = Person(daemon)
+        await person.sign_in()
+        page = await person.act("/silences", match=match, length="1h", reason=hostile, author=hostile)
+        assert "Silence added." in page.text
+        assert "<script>" not in page.text.replace("<script src=", "")
+        place.api.set_training(SERVICE, "pop", "v1", "completed")
+        await daemon_in_process.eventually(lambda: bool(place.hook.received))
+
+
+async def test_an_action_that_the_store_refuses_says_so(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_arguments: object) -> None:
+        error = sqlite3.OperationalError("database or disk is full")
+        error.sqlite_errorcode = sqlite3.SQLITE_FULL
+        raise OperationalError("INSERT", {}, error)
+
+    async with place.running() as daemon:
+        person = Person(daemon)
+        await person.sign_in()
+        monkeypatch.setattr("watcher.store.silences._add", full)
+        answer = await person.act("/silences", match="kind=*", length="1h", reason="r", author="a")
+        assert (answer.status_code, "the store cannot be written now (disk-full)" in answer.text) == (409, True)
+        assert 'value="kind=*"' in answer.text
