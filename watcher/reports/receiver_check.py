@@ -1,4 +1,4 @@
-"""The marked alert of the command ``test``, and its result."""
+"""The marked alert that tests a receiver, and its result."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from watcher.receivers.slack.access import Access
 
 SENDER: Final = "TEST from aitems-watcher"
-EXPLANATION: Final = "A test by the command aitems-watcher test: no training has changed."
+EXPLANATION: Final = "A test of this receiver: no training has changed."
 
 
 def marked_event(now: datetime, token: str) -> Event:

@@ -48,6 +48,8 @@ class SignedSite:
         self.cookie = ""
 
     async def act(self, command: str, arguments: Mapping[str, object]) -> Mapping[str, object]:
+        if arguments.get("receiver") == "unrecorded":
+            return {"recorded": False, "reason": '"a" & b'}
         if "gone" in (arguments.get("id"), arguments.get("receiver"), arguments.get("why")):
             raise ControlError("it is over")
         self.asked.append((command, arguments))
@@ -201,6 +203,20 @@ async def test_a_test_is_sent_with_its_author(path: Path) -> None:
     assert 'action="/receivers/test"' in (await site.get("/deliveries")).body.decode()
     await site.post("/receivers/test", f"csrf={csrf}&receiver=hook")
     assert site.asked == [("test", {"receiver": "hook", "by": "kim", "access": False})]
+
+
+async def test_a_test_that_is_not_in_the_history_says_so(path: Path) -> None:
+    site = SignedSite(path)
+    answer = await site.post("/receivers/test", f"csrf={await site.sign_in()}&receiver=unrecorded")
+    page = answer.body.decode()
+    assert (answer.status, "The test is sent (&#34;a&#34; &amp; b). It is not in the history" in page) == (503, True)
+
+
+async def test_one_test_is_sent_to_a_receiver_every_ten_seconds(path: Path) -> None:
+    site = SignedSite(path)
+    csrf = await site.sign_in()
+    found = [(await site.post("/receivers/test", f"csrf={csrf}&receiver=console")).status for _ in range(3)]
+    assert (found, len(site.asked)) == ([303, 429, 429], 1)
 
 
 async def test_nobody_who_is_not_signed_in_is_offered_an_action(path: Path) -> None:

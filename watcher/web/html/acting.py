@@ -42,6 +42,7 @@ class RefusedError(Exception):
 
     def __init__(self, status: HTTPStatus, problem: str, back: str = "/") -> None:
         super().__init__(problem)
+        self.problem = problem
         self.status = status
         self.back = back
 
@@ -99,7 +100,7 @@ class Actions:
         try:
             added = await self._act(ADD, found, "/silences")
         except RefusedError as error:
-            page = await silences_page(site, session, as_typed(form, refused=str(error)))
+            page = await silences_page(site, session, as_typed(form, refused=error.problem))
             return response(page, error.status)
         return self._done("/silences", str(added.get("id", "")))
 
@@ -129,8 +130,10 @@ class Actions:
         """Send a test to a receiver."""
         form = await form_of(request)
         session = self._session(request, form)
-        receiver, now = form.get("receiver", ""), self._site.sources.monotonic()
-        if wait := self._tests.wait_seconds(receiver, now):
+        receiver, sources = form.get("receiver", ""), self._site.sources
+        # Others are refused, and must not fill the memory.
+        is_known = receiver in sources.config().receivers
+        if is_known and (wait := self._tests.wait_seconds(receiver, sources.monotonic())):
             problem = self._site.renderer.texts("test-too-often", receiver=receiver, n=math.ceil(wait))
             raise RefusedError(HTTPStatus.TOO_MANY_REQUESTS, problem, "/deliveries")
         # The page does not show what Slack says about a token, and that would take another call.

@@ -104,7 +104,7 @@ class PageRoutes:
         try:
             return await handler(request)
         except RefusedError as error:
-            return site.error(request, error.status, "refused", str(error), error.back)
+            return site.error(request, error.status, "refused", error.problem, error.back)
         except OperationRefusedError as error:
             return site.error(request, HTTPStatus.NOT_FOUND, "not-found", str(error))
         except (StoreError, ReadsBusyError) as error:
