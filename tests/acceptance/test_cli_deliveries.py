@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import threading
 import time
@@ -126,6 +127,12 @@ def test_beside_a_daemon_a_retry_is_sent_at_once(workplace: Workplace) -> None:
             eventually(lambda: len(hook.got) > TRIES)
             eventually(lambda: listed(workplace) == [])
             assert hook.got == [hook.got[0]] * (TRIES + 1)
+        # The reason of a delivered one is its answer, so only the action still names who retried it.
+        (sent,) = listed(workplace, "--state", "delivered", "--receiver", "hook")
+        user = getpass.getuser()
+        assert [(action["action"], action["by"]) for action in sent["actions"]] == [("retry", user)]
+        assert f"retried by {user}, " in workplace.deliveries("show", sent["id"]).stdout
+        assert f"hook (retried by {user})" in workplace.command("history", "--wide").stdout
 
 
 def test_wrong_usage_and_a_missing_store_are_refused(workplace: Workplace, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from watcher.clock import Clock
 from watcher.config import Config, load
+from watcher.control.protocol import ControlError
 from watcher.core.action import Action
 from watcher.core.delivery.model import Delivered
 from watcher.core.training.model import ServiceRef
@@ -109,6 +110,22 @@ async def test_the_event_loop_parses_no_configuration(
     await serve(command)
     assert len(threads) == 1
     assert threading.get_ident() not in threads
+
+
+@pytest.mark.parametrize(("asked", "access"), [({}, "True"), ({"access": False}, "False")])
+async def test_the_page_does_not_ask_slack_about_a_token(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, asked: dict[str, bool], access: str
+) -> None:
+    async def asking(*_arguments: object, ask_access: bool) -> tuple[Delivered, None]:
+        return Delivered(answer=str(ask_access)), None
+
+    monkeypatch.setattr(secret_commands, "try_receiver", asking)
+    assert (await serve("test", **asked))["answer"] == access
+
+
+async def test_a_test_of_an_unknown_receiver_is_refused(serve: Serve) -> None:
+    with pytest.raises(ControlError, match=r"there is no \[receiver.nobody\]"):
+        await serve("test", receiver="nobody")
 
 
 @pytest.mark.parametrize("forms", [None, ["blocks"], ["accounts"]])
