@@ -163,13 +163,13 @@ async def test_the_cookie_is_of_the_base_path_and_of_https_where_the_proxy_says_
     ],
 )
 async def test_an_act_leads_back_below_the_base_path(site: ProxiedSite, form: str, then: str) -> None:
-    await site.sign_in()
-    found = re.search(r'name="csrf" value="(\w+)"', (await site.get(f"{BASE}/silences")).body.decode())
-    assert found is not None
-    fields = f"csrf={found[1]}&id=x&match=service%3Dshop0000001&length=2h&reason=load&author=kim"
     for prefix in (BASE, ""):
+        await site.sign_in()
+        found = re.search(r'name="csrf" value="(\w+)"', (await site.get(f"{BASE}/silences")).body.decode())
+        assert found is not None
+        fields = f"csrf={found[1]}&id=x&match=service%3Dshop0000001&length=2h&reason=load&author=kim"
         answer = await site.post(f"{prefix}{form}", fields)
-        assert (answer.status, answer.headers.get("location")) == (303, f"{BASE}{then}")
+        assert (answer.status, answer.headers["location"].partition("?")[0]) == (303, f"{BASE}{then}")
 
 
 HOST = {"X-Forwarded-Host": "watch.example", "Origin": "https://watch.example"}

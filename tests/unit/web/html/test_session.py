@@ -105,10 +105,10 @@ def test_the_cookie_is_hidden_from_scripts_and_from_other_sites() -> None:
 
 
 @pytest.mark.parametrize("base_path", ["", "/aitems"])
-def test_the_cookie_is_sent_below_the_base_path_alone(base_path: str) -> None:
+async def test_the_cookie_is_sent_below_the_base_path_alone(base_path: str) -> None:
     sessions, started, ended = Sessions(lambda: Secret("sesame"), base_path=base_path), Response(), Response()
     sessions.start(started, request(), "", NOW)
-    sessions.end(ended)
+    await sessions.end(sessions.of(request(), NOW), ended, NOW)
     for response in (started, ended):
         assert f"; path={base_path or '/'};" in f"{response.headers['set-cookie'].lower()};"
 
