@@ -17,7 +17,7 @@ from watcher.config import (
     WebhookSettings,
 )
 from watcher.config.references import references
-from watcher.core.delivery.receiver import Receiver
+from watcher.core.delivery.receiver import CONNECTIONS, Receiver
 from watcher.core.secret import Secret
 from watcher.http import HttpClient, HttpSettings
 from watcher.receivers import KINDS, Spec
@@ -27,8 +27,6 @@ from watcher.wiring.style import style_of
 
 RECEIVER_TIMEOUT_SECONDS: Final = 20.0
 """The deadline of one attempt; Standard Webhooks advises 15 to 30 s."""
-RECEIVER_CONNECTIONS: Final = 32
-"""Requests at a time. With half as many as a worker has attempts, an attempt waits for one other at most."""
 
 NO_ACCOUNTS: Final[Mapping[str, AccountSettings]] = MappingProxyType({})
 
@@ -72,7 +70,7 @@ def _receiver_http(settings: ReceiverSettings) -> HttpSettings:
         return HttpSettings()
     return HttpSettings(
         timeout_seconds=RECEIVER_TIMEOUT_SECONDS,
-        max_connections=RECEIVER_CONNECTIONS,
+        max_connections=CONNECTIONS,
         proxy=settings.proxy,
         ca_file=settings.ca_file,
         client_cert=settings.client_cert,

@@ -24,7 +24,8 @@ from watcher.core.delivery.model import (
     TryLater,
 )
 from watcher.core.delivery.reason import text_reason
-from watcher.pipeline.delivery.worker import PARALLEL, PARALLEL_FAST, workers
+from watcher.core.delivery.receiver import CONNECTIONS
+from watcher.pipeline.delivery.worker import FAST_SECONDS, PARALLEL, PARALLEL_FAST, workers
 from watcher.store.deliveries import Deliveries
 
 HANG_SECONDS: Final = 30.0
@@ -124,7 +125,7 @@ def test_a_later_change_of_a_training_waits_for_the_attempt_of_the_earlier_one(t
 @pytest.mark.parametrize(
     ("changes", "most"),
     [
-        ({}, PARALLEL_FAST),
+        ({}, CONNECTIONS),
         ({"seconds": lambda _: 0.5}, PARALLEL),
         ({"dedup": Dedup.UNKNOWN}, PARALLEL),
         ({"pace_seconds": 0.05}, 1),
@@ -142,6 +143,31 @@ def test_no_more_attempts_run_at_a_time_than_the_receiver_takes(
             assert hook.most == most
             assert deliveries_run.broken_invariants() == []
         assert len(hook.events) == 3 * PARALLEL_FAST
+
+    run(main)
+
+
+@dataclass
+class PooledReceiver(SlowReceiver):
+    """A receiver that answers fast, with as many connections as the HTTP client has for it."""
+
+    connections: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CONNECTIONS))
+
+    async def send(self, delivery_request: DeliveryRequest) -> Outcome:
+        async with self.connections:
+            return await super().send(delivery_request)
+
+
+def test_a_wait_for_a_connection_does_not_make_a_receiver_seem_slow(tmp_path: Path) -> None:
+    async def main(clock: VirtualClock) -> None:
+        seconds = 0.95 * FAST_SECONDS
+        hook = PooledReceiver(seconds=lambda _: seconds)
+        async with running_deliveries(tmp_path, clock, [hook]) as deliveries_run:
+            # The worker learns that it answers fast.
+            await deliver(hook, deliveries_run, names(60), 30.0)
+            versions = names(8 * PARALLEL_FAST, "w")
+            needed = seconds * len(versions) / CONNECTIONS
+            assert await deliver(hook, deliveries_run, versions, 1.1 * needed) >= set(versions)
 
     run(main)
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol, runtime_checkable
+from typing import Final, Protocol, runtime_checkable
 
 from watcher.core.delivery.lookup import LookupResult
 from watcher.core.delivery.model import Dedup, DeliveryRequest, Outcome
 from watcher.core.event import Event
+
+CONNECTIONS: Final = 32
+"""The most requests to one receiver at a time, each on a connection of its own."""
 
 
 class Receiver(Protocol):

@@ -28,7 +28,7 @@ from watcher.core.delivery.model import (
     verdict,
 )
 from watcher.core.delivery.reason import INTERNAL_FAULT, Reason, ReasonCode
-from watcher.core.delivery.receiver import Receiver, SupportsLookup
+from watcher.core.delivery.receiver import CONNECTIONS, Receiver, SupportsLookup
 from watcher.core.delivery.receiver_change import ReceiverChange
 from watcher.core.delivery.receiver_health import signal_of
 from watcher.core.delivery.state import OnUncertain, State
@@ -88,6 +88,7 @@ class AttemptRunner:
         )
         self._refusals = RefusalCounts()
         self._failed_ids: set[str] = set()
+        self._connections = asyncio.Semaphore(CONNECTIONS)
         self.last_success_at = parts.clock.monotonic()
         """The time of the latest delivery that arrived, in monotonic seconds."""
         self.slowest_seconds = 1.0
@@ -162,6 +163,11 @@ class AttemptRunner:
         await self._wake_after_outage(leased, outcome)
 
     async def _send(self, request: DeliveryRequest) -> Outcome:
+        # The wait for a connection is not part of the attempt: it says nothing about the receiver.
+        async with self._connections:
+            return await self._timed(request)
+
+    async def _timed(self, request: DeliveryRequest) -> Outcome:
         began_at = self._clock.monotonic()
         try:
             return await self._receiver.send(request)

@@ -38,8 +38,7 @@ PARALLEL: Final = 4
 PARALLEL_FAST: Final = 64
 """The same while it answers fast, if it recognises a repeat: a crash leaves nothing in doubt there.
 
-Half of them wait for a connection, so that one lease and one settlement serve many, see ``http.connection_pool``.
-That wait counts as their answer's: with twice as many, a busy machine makes each receiver look slow.
+Half of them wait for a connection, so that one lease and one settlement serve many.
 """
 FAST_SECONDS: Final = 0.25
 """Answers that take longer are those of a receiver that may have as many requests as it can take."""
