@@ -18,8 +18,9 @@ from watcher.core.timestamps import to_text
 from watcher.first_steps import missing
 from watcher.line_writer import LineWriter
 
-# Rich would colour tracebacks, which are JSON here; with pygments it takes 6 MB and a twelfth of the start.
-with missing("rich"):
+# Rich would colour tracebacks, which are JSON here; with pygments it takes 6 MB and a twelfth of the start. Greenlets
+# are not used, and their library takes 1 MB where it is installed.
+with missing("rich"), missing("greenlet"):
     import structlog
 
 if TYPE_CHECKING:
