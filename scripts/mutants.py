@@ -30,6 +30,7 @@ STORE_OUTAGE: Final = "tests/integration/virtual/test_store_outage.py"
 GROUP_COMMIT: Final = "tests/integration/store/sqlite/test_group_commit.py"
 SOCKET_STREAM: Final = "tests/integration/http/test_socket_stream.py"
 SWEEP_ROWS: Final = "tests/integration/virtual/test_rows_of_a_sweep.py"
+UPDATE_ROWS: Final = "tests/integration/virtual/test_rows_of_updates.py"
 FLUSH: Final = "tests/unit/pipeline/polling/test_flush.py"
 FAILURE_FIRST: Final = "tests/integration/store/delivery/test_failure_first.py"
 WHAT_WAITS: Final = "tests/integration/store/delivery/test_what_waits.py"
@@ -37,7 +38,7 @@ STUCK: Final = "tests/unit/core/training/test_stuck.py"
 HANGING: Final = "tests/integration/virtual/test_stuck.py"
 RUN: Final = "tests/unit/core/training/test_run.py"
 PAST_RUNS: Final = "tests/integration/store/test_past_runs.py"
-COMPARER: Final = "tests/unit/pipeline/polling/test_comparer.py"
+COMPARER: Final = "tests/unit/pipeline/polling/runs/test_comparer.py"
 DEADLINES: Final = "tests/unit/pipeline/polling/runs/test_deadlines.py"
 INTERVALS: Final = "tests/unit/pipeline/polling/test_intervals.py"
 OVERDUE: Final = "tests/integration/virtual/test_overdue.py"
@@ -246,7 +247,7 @@ MUTANTS: Final = (
         "watcher/store/sqlite/group_commit.py",
         "            # SQLite may have ended the transaction, so that no savepoint is left to return to.\n"
         "            return False\n",
-        "            for piece in pieces:\n                Outcome(error=RuntimeError()).report(piece)\n"
+        "            for piece in pieces:\n                WriteOutcome(error=RuntimeError()).report(piece)\n"
         "            return True\n",
         GROUP_COMMIT,
     ),
@@ -327,6 +328,20 @@ MUTANTS: Final = (
         "if snapshot is None or not is_recorded(snapshot, item):",
         "if snapshot is None or is_recorded(snapshot, item) is not None:",
         SWEEP_ROWS,
+    ),
+    Mutant(
+        "a training whose updates go on is written in each round",
+        "watcher/pipeline/polling/updates/changes.py",
+        "if (new := decision.snapshot) != cache.training(new.ref)),",
+        "if (new := decision.snapshot) is not None),",
+        UPDATE_ROWS,
+    ),
+    Mutant(
+        "a training without its inference result is written in each sweep",
+        "watcher/pipeline/polling/updates/results.py",
+        "snapshots += [decision.snapshot] if decision.snapshot != snapshot else []",
+        "snapshots += [decision.snapshot]",
+        UPDATE_ROWS,
     ),
     Mutant(
         "the parts of a list are trusted although what remains is another document",
@@ -663,6 +678,13 @@ MUTANTS: Final = (
         "if unsent and not self._transport.is_closing():",
         "if unsent:",
         SOCKET_STREAM,
+    ),
+    Mutant(
+        "a wait for a connection counts as the answer of the receiver",
+        "watcher/pipeline/delivery/attempt.py",
+        "        async with self._connections:\n            return await self._timed(request)\n",
+        "        assert self._connections\n        return await self._timed(request)\n",
+        "tests/integration/virtual/test_overlapping_attempts.py",
     ),
     Mutant(
         "lines that are lost together count as one",

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, contextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
-from unittest import mock
 
 import pytest
 
 from tests.support.virtual import START, FakeApi, FakeReceiver, VirtualClock, run, running_pipeline, service_polls
+from tests.support.written_batches import written
 from watcher.core.batch import Batch
 from watcher.core.polling.plan import Poll, WatchAttributes
-from watcher.core.training.model import Snapshot, TrainingRef
+from watcher.core.training.model import TrainingRef
 from watcher.http import HttpResult
 from watcher.pipeline.polling.poller import Poller
-from watcher.store.polls import PollStore
 
 COUNT = 12
 REFS = [TrainingRef("main", "s1", "pop", f"v{number:02}") for number in range(COUNT)]
@@ -29,20 +28,6 @@ LISTS: Mapping[str, list[Poll]] = {"whole service": WHOLE, "single trainings": J
 PLANS: Mapping[str, list[Poll]] = {**LISTS, "views": SINGLE}
 
 Move = Callable[[FakeApi], None]
-
-
-@contextmanager
-def written() -> Iterator[list[Batch]]:
-    """Collect the batches that the polling stage writes."""
-    batches: list[Batch] = []
-    original = PollStore.record
-
-    async def record(store: PollStore, batch: Batch) -> list[Snapshot]:
-        batches.append(batch)
-        return await original(store, batch)
-
-    with mock.patch.object(PollStore, "record", record):
-        yield batches
 
 
 def set_statuses(statuses: Mapping[int, str]) -> Move:
