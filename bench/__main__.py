@@ -17,6 +17,7 @@ from bench.daemon import server
 from bench.durations import duration_figures
 from bench.figure import Figure, table
 from bench.latency import PAUSE_SECONDS, PER_SERVICE, SERVICES, idle_figures, latency_figures
+from bench.page import page_figures
 from bench.polling import list_figures, lists, view_figures, views
 from bench.saturated import saturated_figures
 
@@ -54,6 +55,7 @@ FULL: Final[Cases] = {
     "P3": lambda: saturated_figures(20),
     "P4": lambda: _latency(60, with_peer=True),
     "P5": lambda: burst_figures(20_000),
+    "P6": lambda: page_figures(10_000, 100_000),
     "P7": lambda: start_figures(10_000),
     "P9": detection_figures,
     "P10": lambda: idle_figures(60),
@@ -68,7 +70,7 @@ QUICK: Final[Cases] = {
     "P10": lambda: idle_figures(15),
     "D": lambda: duration_figures(10),
 }
-"""Smaller cases within two minutes; P1 and P2 need whole sweeps of 30 s."""
+"""Smaller cases within two minutes; P1, P2 and P6 need whole sweeps of 30 s."""
 
 
 def main() -> None:

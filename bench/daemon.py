@@ -60,12 +60,6 @@ class Daemon:
         samples = (line for line in text.splitlines() if line.split("{")[0].split(" ")[0] == name)
         return sum(float(line.rpartition(" ")[2]) for line in samples)
 
-    def buckets(self, histogram: str) -> dict[float, float]:
-        """Return the count of each bucket of a histogram by its upper bound; each has those below it too."""
-        text = _get(f"http://127.0.0.1:{self.web_port}/metrics").decode()
-        lines = (line for line in text.splitlines() if line.startswith(f"{histogram}_bucket"))
-        return {float(line.split('le="')[1].split('"')[0]): float(line.rpartition(" ")[2]) for line in lines}
-
     def wait_for_baseline(self) -> None:
         """Wait until every target was polled once, as ``/readyz`` says.
 

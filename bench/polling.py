@@ -12,13 +12,13 @@ from typing import Final, Protocol
 
 from bench.daemon import Daemon, Server, configuration, daemon, server
 from bench.figure import Bar, Figure, Yardstick
+from bench.histogram import LATENESS, Histogram, histogram
 from bench.process import Usage
 from bench.world import service_name, version
 
 INTERVAL_SECONDS: Final = 30
 CHANGED_SHARE: Final = 0.01
 PER_SERVICE: Final = 1000
-LATENESS: Final = "aitems_watcher_poll_lateness_seconds"
 LISTED: Final = 'service = "*"\ninterval = "30s"\nidle_interval = "30s"'
 
 
@@ -60,7 +60,7 @@ def lists(trainings: int, sweeps: int) -> Sweeps:
     """Measure sweeps over lists of 1,000 trainings, 1 % of which change in each sweep."""
     services, each = max(1, trainings // PER_SERVICE), min(PER_SERVICE, trainings)
     with running(services, [LISTED], per_service=each) as (api, watcher):
-        _wait_for_baseline(api, services)
+        wait_for_baseline(api, services)
         before, polls = watcher.usage(), api.control("counts")["polls"]
         for _ in range(sweeps):
             api.control("move", share=CHANGED_SHARE)
@@ -69,19 +69,20 @@ def lists(trainings: int, sweeps: int) -> Sweeps:
         return Sweeps(trainings, sweeps, used, api.control("counts")["polls"] - polls)
 
 
-def views(trainings: int, sweeps: int) -> tuple[Sweeps, float]:
-    """Measure sweeps over single trainings; return the lateness of polls too, the 99th percentile in seconds.
+def views(trainings: int, sweeps: int) -> tuple[Sweeps, Histogram]:
+    """Measure sweeps over single trainings; return the lateness of their polls, too.
 
     Each has a service of its own, since two of one service share a list.
     """
     with running(trainings, list(single(trainings, "30s")), per_service=1) as (api, watcher):
         watcher.wait_for_baseline()
         time.sleep(INTERVAL_SECONDS)
-        before, polls, late = watcher.usage(), api.control("counts")["polls"], watcher.buckets(LATENESS)
+        late = histogram(watcher.metrics(), LATENESS)
+        before, polls = watcher.usage(), api.control("counts")["polls"]
         time.sleep(INTERVAL_SECONDS * sweeps)
         used = watcher.usage().since(before)
         done = api.control("counts")["polls"] - polls
-        return Sweeps(trainings, sweeps, used, done), quantile(late, watcher.buckets(LATENESS), 0.99)
+        return Sweeps(trainings, sweeps, used, done), histogram(watcher.metrics(), LATENESS).since(late)
 
 
 def list_figures(measured: Sequence[Sweeps], peer_milliseconds: float | None) -> list[Figure]:
@@ -99,11 +100,12 @@ def list_figures(measured: Sequence[Sweeps], peer_milliseconds: float | None) ->
     return figures
 
 
-def view_figures(measured: Sweeps, late_seconds: float, peer: Peer | None, script_ms: float) -> list[Figure]:
+def view_figures(measured: Sweeps, lateness: Histogram, peer: Peer | None, script_ms: float) -> list[Figure]:
     """P2 and P6, beside the peer of the same minutes and the CPU milliseconds a view of a naive script."""
     name = f"{measured.trainings:,} single trainings by view, 30 s"
     each = 1000 * measured.usage.cpu_seconds / max(1.0, measured.polls)
     script = Yardstick("a script with urllib", script_ms)
+    late = 1000 * lateness.percentile(99)
     figures = [
         Figure(id="P2", name=name, value=each, unit="CPU ms a poll", bar=1.0, yardstick=script),
         Figure(id="P2", name=f"{name}: memory", value=measured.usage.peak_mb, unit="MB", bar=100),
@@ -149,15 +151,9 @@ def single(services: int, interval: str) -> Iterator[str]:
         yield f'service = "{service}"\ntype = "pop"\nversion = "{version(0)}"\n{timing}'
 
 
-def _wait_for_baseline(api: Server, polls: int) -> None:
+def wait_for_baseline(api: Server, polls: int) -> None:
+    """Wait until so many requests were made, and then a part of an interval."""
     end = time.monotonic() + 10 * INTERVAL_SECONDS
     while api.control("counts")["polls"] < polls and time.monotonic() < end:
         time.sleep(0.5)
     time.sleep(INTERVAL_SECONDS / 3)
-
-
-def quantile(before: dict[float, float], after: dict[float, float], share: float) -> float:
-    """Return a quantile of what a histogram counted between two readings, in seconds: the bound of its bucket."""
-    counts = {bound: count - before.get(bound, 0.0) for bound, count in after.items()}
-    total = max(counts.values())
-    return min(bound for bound, count in counts.items() if count >= share * total)
