@@ -165,7 +165,7 @@ def test_a_wait_for_a_connection_does_not_make_a_receiver_seem_slow(tmp_path: Pa
         async with running_deliveries(tmp_path, clock, [hook]) as deliveries_run:
             # The worker learns that it answers fast.
             await deliver(hook, deliveries_run, names(60), 30.0)
-            versions = names(8 * PARALLEL_FAST, "w")
+            versions = names(4 * PARALLEL_FAST, "w")
             needed = seconds * len(versions) / CONNECTIONS
             assert await deliver(hook, deliveries_run, versions, 1.1 * needed) >= set(versions)
 

@@ -49,7 +49,7 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 LEASE: Final = timedelta(minutes=2)
-"""Longer than any attempt may take, see the deadline of the receivers."""
+"""Longer than any attempt may take with its wait for a connection, see the deadline of the receivers."""
 WRITE_AGAIN_SECONDS: Final = 1.0
 NEVER: Final = timedelta(days=36500)
 FORGETTING: Final = 0.8

@@ -35,10 +35,10 @@ IDLE_SECONDS: Final = 60.0
 """While nothing waits, a delivery whose wake-up was lost is looked for so often."""
 PARALLEL: Final = 4
 """Attempts at a time at a receiver without a pace, each of another line."""
-PARALLEL_FAST: Final = 64
+PARALLEL_FAST: Final = 128
 """The same while it answers fast, if it recognises a repeat: a crash leaves nothing in doubt there.
 
-Half of them wait for a connection, so that one lease and one settlement serve many.
+Most of them wait for a connection, so that one lease and one settlement serve many.
 """
 FAST_SECONDS: Final = 0.25
 """Answers that take longer are those of a receiver that may have as many requests as it can take."""
