@@ -49,7 +49,24 @@ def routes_of(config: Config) -> Routes:
 
 def polls_of(config: Config) -> tuple[Poll, ...]:
     """Return the polls that cover the configured watches."""
-    return plan_polls(_watch(settings) for settings in config.watches)
+    return _plans.of(config)
+
+
+class _Plans:
+    """Plans the polls of a configuration once: each page of ten thousand watches would plan them anew."""
+
+    def __init__(self) -> None:
+        self._latest: tuple[Config, tuple[Poll, ...]] | None = None
+
+    def of(self, config: Config) -> tuple[Poll, ...]:
+        # One read: pages are read in threads, beside a reload.
+        latest = self._latest
+        if latest is None or latest[0] is not config:
+            latest = self._latest = (config, plan_polls(map(_watch, config.watches)))
+        return latest[1]
+
+
+_plans: Final = _Plans()
 
 
 def _watch(settings: WatchSettings) -> Watch:
