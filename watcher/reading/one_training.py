@@ -53,7 +53,7 @@ def read_training(  # noqa: PLR0913 - the parts of one page
         raise OperationRefusedError(
             f"there is no training {ref.service} {ref.type} {ref.version}; see aitems-watcher status {ref.service}"
         )
-    polls = poll_reports(planned(config), states)
+    polls = poll_reports(planned(config, ref.service_ref), states)
     polled = serving(ref, polls)
     (training,) = with_progress(views, tuple(known([snapshot], polls, watches_all=faulty)), now)
     runs = runs_of(views.connection, ref, PAGE_RUNS)
@@ -80,7 +80,7 @@ def read_training_with_problems(  # noqa: PLR0913, PLR0917 - the parts of one pa
     Raises:
         OperationRefusedError: it is not in the store.
     """
-    states = views.polls()
+    states = views.polls(ref.service_ref)
     page = read_training(config, views, states, ref, now=now)
     selection = Selection(only=ref.service_ref, limit=1)
     whole = read_status(config, views, states, daemon, selection, place=place, now=now)

@@ -13,6 +13,7 @@ from watcher.core.delivery.state import NEEDS_OPERATOR
 from watcher.core.health.problems import DaemonHealth, Problem, ProblemCode
 from watcher.core.health.readiness import NotReady, NotReadyReason, not_ready_reasons
 from watcher.core.polling.result import PollState
+from watcher.core.training.model import ServiceRef
 from watcher.core.training.retraining import Retraining
 from watcher.reading.store import store_health
 from watcher.reading.trainings import choose_trainings, planned, with_progress
@@ -62,7 +63,7 @@ def read_status(  # noqa: PLR0913 - the parts of one report
         faulty: whether the file is faulty; the daemon may then watch more than ``config`` says, so nothing counts as
             not watched.
     """
-    polls = _polled(config, states, faulty=faulty)
+    polls = _polled(config, states, selection.only, faulty=faulty)
     queues = views.queues()
     chosen = choose_trainings(views, [polled.poll for polled in polls], selection, watches_all=faulty)
     return StatusReport(
@@ -88,8 +89,10 @@ def read_status(  # noqa: PLR0913 - the parts of one report
     )
 
 
-def _polled(config: Config, states: Mapping[str, PollState], *, faulty: bool) -> Sequence[PollReport]:
-    polls = poll_reports(planned(config), states)
+def _polled(
+    config: Config, states: Mapping[str, PollState], only: ServiceRef | None, *, faulty: bool
+) -> Sequence[PollReport]:
+    polls = poll_reports(planned(config, only), states)
     # With a faulty file, the daemon may have another interval or service than the file, and not yet this one.
     return [polled for polled in polls if not polled.untried] if faulty else polls
 

@@ -10,7 +10,7 @@ from typing import Final
 from watcher.config import Config
 from watcher.config.to_core import polls_of
 from watcher.core.polling.plan import Poll
-from watcher.core.training.model import Snapshot, TrainingRef
+from watcher.core.training.model import ServiceRef, Snapshot, TrainingRef
 from watcher.reports.runs.progress import PopulationSamples
 from watcher.reports.status import KnownTraining
 from watcher.reports.trainings import (
@@ -30,9 +30,17 @@ MOST_IN_PROGRESS: Final = 1000
 """The expected ends of so many trainings take half a second."""
 
 
-def planned(config: Config) -> list[Poll]:
-    """Return the polls of the accounts; the usable part of a faulty file may have watches without theirs."""
-    return [poll for poll in polls_of(config) if poll.service.account in config.accounts]
+def planned(config: Config, only: ServiceRef | None = None) -> list[Poll]:
+    """Return the polls of the accounts; the usable part of a faulty file may have watches without theirs.
+
+    Args:
+        config: the configuration.
+        only: a service; the polls of the others are left out, but for those that may discover it.
+    """
+    polls = polls_of(config)
+    if only is not None:
+        polls = tuple(poll for poll in polls if poll.discovers or poll.service == only)
+    return [poll for poll in polls if poll.service.account in config.accounts]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +57,7 @@ def choose_trainings(
 ) -> ChosenTrainings:
     """Read the counts of trainings, and the rows of those that are shown."""
     takes = service_filter(selection, service_names(polls))
-    counts = [item for item in views.training_counts() if takes(item.service)]
+    counts = [item for item in views.training_counts(selection.only) if takes(item.service)]
     everything_watched = Watched(frozenset(item.service for item in counts), frozenset())
     watches = everything_watched if watches_all else watched(polls)
     counted = totals(counts, views.known_statuses(ref for ref in watches.single if takes(ref.service_ref)), watches)

@@ -55,11 +55,13 @@ class TrainingQuery:
     limit: int | None = None
 
 
-def training_counts(connection: Connection) -> list[TrainingCount]:
-    """Return the number of trainings by service and status."""
+def training_counts(connection: Connection, service: ServiceRef | None = None) -> list[TrainingCount]:
+    """Return the number of trainings by service and status; ``service`` counts those of one."""
     table = schema.training.c
     columns = (table.status, table.gone, table.account, table.service)
     query = select(*columns, func.count().label("number")).group_by(*columns)
+    if service is not None:
+        query = query.where(table.account == service.account, table.service == service.service)
     return [
         TrainingCount(service=ServiceRef(row.account, row.service), status=row.status, gone=row.gone, count=row.number)
         for row in connection.execute(query)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, RowMapping, Select, func, select
+from sqlalchemy import Connection, RowMapping, Select, func, or_, select
 from sqlalchemy.exc import DatabaseError
 
 from watcher.core.action import Action
@@ -115,9 +115,9 @@ class Views:
         rows = self._connection.execute(select(schema.training)).mappings()
         return sorted((read_snapshot(row) for row in rows), key=lambda snapshot: snapshot.ref)
 
-    def training_counts(self) -> list[TrainingCount]:
-        """Return the number of trainings by service and status."""
-        return trainings.training_counts(self._connection)
+    def training_counts(self, service: ServiceRef | None = None) -> list[TrainingCount]:
+        """Return the number of trainings by service and status; ``service`` counts those of one."""
+        return trainings.training_counts(self._connection, service)
 
     def known_statuses(self, refs: Iterable[TrainingRef]) -> list[TrainingCount]:
         """Return the status of those of these trainings that are known."""
@@ -131,10 +131,14 @@ class Views:
         """Return a training, if it is known."""
         return trainings.one_training(self._connection, ref)
 
-    def polls(self) -> dict[str, PollState]:
-        """Return the state of each poll, by key."""
-        rows = self._connection.execute(select(schema.poll)).mappings()
-        return {row["key"]: read_poll(row) for row in rows}
+    def polls(self, service: ServiceRef | None = None) -> dict[str, PollState]:
+        """Return the state of each poll, by key; ``service`` reads those of one service and of its trainings."""
+        query, key = select(schema.poll), schema.poll.c.key
+        if service is not None:
+            trainings_of = f"training:{service.subject.partition(':')[2]}/"
+            lists = key.endswith(service.subject, autoescape=True)
+            query = query.where(or_(lists, key.startswith(trainings_of, autoescape=True)))
+        return {row["key"]: read_poll(row) for row in self._connection.execute(query).mappings()}
 
     def overdue(self) -> list[Retraining]:
         """Return the retrainings that were reported as overdue, by service and type."""

@@ -144,7 +144,7 @@ async def _service(sources: Sources, request: Request) -> object:
 
     def read(views: Views) -> object:
         now, config = sources.utc_now(), sources.config()
-        whole = read_status(config, views, views.polls(), daemon, selection, place=sources.place, now=now)
+        whole = read_status(config, views, views.polls(service), daemon, selection, place=sources.place, now=now)
         part = service_part(whole, service)
         if not part.polls and not part.trainings:
             raise OperationRefusedError(f"there is no service {service.service} in the account {service.account}")

@@ -78,7 +78,7 @@ def read_service_page(  # noqa: PLR0913, PLR0917 - the parts of one page
         OperationRefusedError: there is no such service.
     """
     selection = Selection(only=service, limit=TRAININGS)
-    whole = read_status(config, views, views.polls(), daemon, selection, place=place, now=now)
+    whole = read_status(config, views, views.polls(service), daemon, selection, place=place, now=now)
     part = service_part(whole, service)
     if not part.polls and not part.trainings:
         raise OperationRefusedError(f"there is no service {service.service} in the account {service.account}")

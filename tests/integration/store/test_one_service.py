@@ -1,0 +1,46 @@
+"""A page of one service reads the polls and the counts of this service alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from watcher.core.batch import Batch
+from watcher.core.polling.plan import joined_key
+from watcher.core.polling.result import PollState
+from watcher.core.training.model import ServiceRef, Snapshot, TrainingRef
+from watcher.pipeline.polling.updates.changes import updates_key
+from watcher.store.polls import PollStore
+from watcher.store.sqlite.database import Database
+from watcher.store.views import open_views
+
+SERVICES = [ServiceRef("main", "s"), ServiceRef("main", "s%"), ServiceRef("main", "ss"), ServiceRef("other", "s")]
+
+
+def keys_of(service: ServiceRef) -> set[str]:
+    training = TrainingRef(service.account, service.service, "pop", "v1")
+    return {service.subject, joined_key(service), updates_key(service), training.subject}
+
+
+@pytest.mark.parametrize("service", SERVICES, ids=str)
+async def test_the_polls_of_one_service_are_those_of_its_lists_and_trainings(
+    database: Database, service: ServiceRef
+) -> None:
+    polls = tuple(PollState(key=key) for each in SERVICES for key in sorted(keys_of(each)))
+    await PollStore(database).record(Batch(polls=polls))
+    with open_views(database.url) as views:
+        assert views.polls(service).keys() == keys_of(service)
+        assert len(views.polls()) == len(polls)
+
+
+async def test_the_counts_of_one_service_are_those_of_its_trainings(
+    database: Database, make_snapshot: Callable[..., Snapshot]
+) -> None:
+    snapshots = (make_snapshot("v1"), make_snapshot("v2"))
+    await PollStore(database).record(Batch(snapshots=snapshots))
+    own = snapshots[0].ref.service_ref
+    with open_views(database.url) as views:
+        assert [(item.service, item.count) for item in views.training_counts(own)] == [(own, 2)]
+        assert views.training_counts(ServiceRef("main", "another")) == []
+        assert views.training_counts() == views.training_counts(own)
