@@ -109,7 +109,7 @@ def view_figures(measured: Sweeps, lateness: Histogram, peer: Peer | None, scrip
     figures = [
         Figure(id="P2", name=name, value=each, unit="CPU ms a poll", bar=1.0, yardstick=script),
         Figure(id="P2", name=f"{name}: memory", value=measured.usage.peak_mb, unit="MB", bar=100),
-        Figure(id="P6", name=f"{name}: lateness, p99", value=1000 * late_seconds, unit="ms", bar=250),
+        Figure(id="P6", name=f"{name}: lateness, p99", value=late, unit="ms", bar=250),
     ]
     if peer is not None:
         beside = Yardstick(f"{peer.name}, CPU ms", peer.milliseconds)

@@ -124,7 +124,7 @@ MUTANTS: Final = (
         "watcher/store/delivery/batches.py",
         "yield position, list(line[:number])",
         "yield position, [position]",
-        "tests/integration/virtual/test_batches.py",
+        "tests/integration/store/delivery/test_joined_lines.py",
     ),
     Mutant(
         "a reclaimed delivery is not marked as a possible repeat",

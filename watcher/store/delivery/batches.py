@@ -67,7 +67,7 @@ def with_waiting(connection: Connection, head: RowMapping, due_by: str, most: in
     candidates = _candidates(connection, head, due_by, alike)
     if len(candidates) <= ALONE_MAX or head["position"] not in candidates:
         return head
-    chosen = _chosen(candidates, _lines(connection, candidates), most)
+    chosen = choose(candidates, _lines(connection, candidates), most)
     return _joined(connection, chosen) if len(chosen) > ALONE_MAX else head
 
 
@@ -97,7 +97,7 @@ def _failures(connection: Connection, head: RowMapping, due_by: str, most: int) 
     urgent = set(connection.scalars(_positions(candidates).where(_delivery.c.urgent)))
     if not urgent:
         return None
-    chosen = _chosen(candidates, _lines(connection, candidates), most)
+    chosen = choose(candidates, _lines(connection, candidates), most)
     if urgent.isdisjoint(chosen):
         return None
     # Without enough to join, the first of the line of the first failure is sent alone.
@@ -147,7 +147,7 @@ def _lines(connection: Connection, positions: Sequence[int]) -> Mapping[str, lis
     return lines
 
 
-def _chosen(candidates: Sequence[int], lines: Mapping[str, list[int]], most: int) -> list[int]:
+def choose(candidates: Sequence[int], lines: Mapping[str, list[int]], most: int) -> list[int]:
     """Return the deliveries to join, in the order of the candidates, each with all earlier ones of its line."""
     joinable = set(candidates)
     in_lines = {position for line in lines.values() for position in line}
