@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from watcher.web.html.english_trail import ENGLISH_TRAIL
+
 ENGLISH: Final[Mapping[str, str]] = MappingProxyType(
     {
         # Every page.
@@ -188,9 +190,10 @@ ENGLISH: Final[Mapping[str, str]] = MappingProxyType(
         "between": "between {after} and {before}",
         "event": "Event",
         "nobody-notified": "Nobody was notified.",
-        "route": "Route",
+        "nobody-because": "Nobody was notified: {why}",
         "not-routed": "not routed yet",
-        "why": "Why was this sent, or not?",
+        "why": "Why were these notified?",
+        "why-nobody": "Why was nobody notified?",
         "attempts": "{n} attempt|{n} attempts",
         "hp-config": "hpConfig",
         "compared-with": "compared with the last good version",
@@ -251,5 +254,6 @@ ENGLISH: Final[Mapping[str, str]] = MappingProxyType(
         "unreadable": "The store cannot be read",
         "too-often": "This address asks too often. Try again in some seconds.",
         "back": "Back to the overview",
+        **ENGLISH_TRAIL,
     }
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from http import HTTPStatus
@@ -22,8 +22,11 @@ from watcher.operations.errors import OperationRefusedError
 from watcher.reading.one_training import read_training_with_problems
 from watcher.reading.overview import read_overview
 from watcher.reading.pictures import service_picture, title_of, training_picture
+from watcher.reading.trails import read_trails
 from watcher.reports.deliveries import events_text, shown_reason
 from watcher.reports.overview import Overview
+from watcher.reports.trail import Trail
+from watcher.reports.training_page import TrainingPage
 from watcher.store.delivery.views import DeliveryFilter, DeliveryView
 from watcher.store.errors import StoreError
 from watcher.store.runs.queries import Period
@@ -177,10 +180,15 @@ class PageRoutes:
 
     async def _training(self, ref: TrainingRef, session: Session, live: str) -> str:
         sources, daemon, now = self._site.sources, await self._site.sources.health(), self._now()
-        page = await sources.read(
-            lambda views: read_training_with_problems(sources.config(), views, daemon, sources.place, ref, now)
-        )
-        return self._site.renderer.html("training.html", session, now, live=live, **training_values(page))
+
+        def read(views: Views) -> tuple[TrainingPage, Mapping[str, Trail]]:
+            config = sources.config()
+            found = read_training_with_problems(config, views, daemon, sources.place, ref, now)
+            return found, read_trails(config, views, found.events)
+
+        page, trails = await sources.read(read)
+        values = training_values(page, trails, self._site.renderer.texts)
+        return self._site.renderer.html("training.html", session, now, live=live, **values)
 
     async def _deliveries(self, session: Session, live: str) -> str:
         site, texts, daemon = self._site, self._site.renderer.texts, await self._site.sources.health()

@@ -15,7 +15,7 @@ class Texts:
     def __init__(self, catalogue: Mapping[str, str] = ENGLISH) -> None:
         self._catalogue = catalogue
 
-    def __call__(self, key: str, **values: object) -> Markup:
+    def __call__(self, key: str, /, **values: object) -> Markup:
         """Return a text; with ``n``, the form for one or for several.
 
         Raises:
@@ -25,3 +25,7 @@ class Texts:
         one, _, several = text.partition("|")
         chosen = several if several and values.get("n") != 1 else one
         return Markup(escape(chosen)).format(**values)  # noqa: S704 - escaped; the format escapes the values
+
+    def has(self, key: str) -> bool:
+        """Return whether there is such a text."""
+        return key in self._catalogue

@@ -9,15 +9,16 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from watcher.core.durations.current_run import Bounds
-from watcher.core.messages.reasons import reason_text
 from watcher.core.messages.text import plain_text
 from watcher.core.messages.training import compose
 from watcher.core.training.comparison import MOST_CHANGES, SettingChange, options_of
 from watcher.core.training.run import EndedStage
-from watcher.reports.history import route_text
 from watcher.reports.runs.runs import left_stages
+from watcher.reports.trail import Trail
 from watcher.reports.training_page import TrainingPage
+from watcher.web.html.texts import Texts
 from watcher.web.html.times import duration
+from watcher.web.html.trail import TrailTexts
 
 VALUE_MAX = 400
 
@@ -43,8 +44,8 @@ class OptionRow:
     changed: bool = False
 
 
-def training_values(page: TrainingPage) -> dict[str, object]:
-    """Return the values of the template."""
+def training_values(page: TrainingPage, trails: Mapping[str, Trail], texts: Texts) -> dict[str, object]:
+    """Return the values of the template; ``trails`` are by the id of the event."""
     snapshot = page.training.snapshot
     record, differences = snapshot.record, page.differences
     config = record.get("hpConfig")
@@ -73,8 +74,8 @@ def training_values(page: TrainingPage) -> dict[str, object]:
         "facts": [(key, written(value)) for key, value in record.items() if key != "hpConfig"],
         "written": written,
         "title_of": lambda event: plain_text(compose(event).title),
-        "route_of": route_text,
-        "reason": reason_text,
+        "trails": trails,
+        "trails_text": lambda times: TrailTexts(texts, times),
     }
 
 

@@ -7,20 +7,36 @@ import re
 from markupsafe import Markup
 
 from tests.support.paths import ROOT
+from watcher.core.delivery.state import State
 from watcher.core.incidents.model import kind_of
 from watcher.core.polling.result import Cause
+from watcher.core.routing.reason import NotAnnounced
+from watcher.core.training.decision import DecisionReason
 from watcher.reports.overview import OpenKind
 from watcher.web.html.english import ENGLISH
 from watcher.web.html.texts import Texts
 
 FOLDER = ROOT / "watcher" / "web" / "html"
 TEMPLATES = "".join(path.read_text() for path in sorted((FOLDER / "templates").glob("*.html")))
-CODE = "".join(path.read_text() for path in sorted(FOLDER.glob("*.py")) if path.name != "english.py")
-BY_KIND = {f"kind-{kind}" for kind in OpenKind} | {f"outage-{kind_of(cause)}" for cause in Cause}
+CODE = "".join(path.read_text() for path in sorted(FOLDER.glob("*.py")) if not path.name.startswith("english"))
+NO_EVENT = {
+    *(DecisionReason.BASELINE, DecisionReason.UNCHANGED, DecisionReason.NOT_REPEATED),
+    *(DecisionReason.AWAITS_REPEAT, DecisionReason.AWAITS_CONFIRMATION, DecisionReason.AWAITS_VIEW),
+    # These events are about no training.
+    *(DecisionReason.NO_START, DecisionReason.NO_COMPLETION),
+}
+BY_KIND = {
+    *(f"kind-{kind}" for kind in OpenKind),
+    *(f"outage-{kind_of(cause)}" for cause in Cause),
+    *(f"state-{state}" for state in State),
+    *(f"not-announced-{why}" for why in NotAnnounced),
+    *(f"rule-{reason}" for reason in set(DecisionReason) - NO_EVENT),
+}
 
 
 def used() -> set[str]:
     found = set(re.findall(r't\("([\w-]+)"[,)]', TEMPLATES)) | BY_KIND
+    found |= {f"step-{key}" for key in re.findall(r'_line\(\s*"([\w-]+)"', CODE)}
     return found | {key for key in ENGLISH if f'"{key}"' in CODE + TEMPLATES}
 
 
