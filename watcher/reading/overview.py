@@ -50,6 +50,8 @@ ROWS: Final = 24
 """Services whose results are read: as many rows as the page shows."""
 WITH_EVENT: Final = 20
 """Problems whose event is read: as many as the page shows."""
+LATEST: Final = 5
+"""The latest events about a problem: one of them reported it."""
 _REPORTED_BY: Final = MappingProxyType(
     {OpenKind.FAILED: Kind.FAILED, OpenKind.STUCK: Kind.STUCK, OpenKind.OVERDUE: Kind.OVERDUE}
 )
@@ -126,8 +128,15 @@ def _with_event(views: Views, problem: OpenProblem) -> OpenProblem:
     of = problem.of
     retraining = RetrainingRef(of.account, of.service, of.type).subject
     subject = retraining if problem.ref is None else problem.ref.subject
-    found = _latest_event(views, subject, frozenset({_REPORTED_BY[problem.kind]}))
-    return replace(problem, event=found)
+    wanted = HistoryFilter(subject=subject, kinds=frozenset({_REPORTED_BY[problem.kind]}), limit=LATEST)
+    found = [item for item in views.history(wanted) if _is_about(problem, item)]
+    return replace(problem, event=found[-1] if found else None)
+
+
+def _is_about(problem: OpenProblem, item: EventHistory) -> bool:
+    """Say whether an event reported a problem: a missing start and a missing completion have one subject."""
+    overdue = item.event.overdue
+    return overdue is None or overdue.missing is problem.missing
 
 
 def _latest_event(views: Views, subject: str, kinds: frozenset[str]) -> EventHistory | None:

@@ -62,8 +62,13 @@ ENGLISH: Final[Mapping[str, str]] = MappingProxyType(
         "outage-account": "Account {account}",
         "all-services": "The list of services of account {account}",
         "outage-updates": "Access to updates of account {account}",
-        "outage-text": "The answer is {detail}. What is below is the last known state. "
-        "It does not mean that a training failed.",
+        "outage-lasts": "{age} so far. The answer is {detail}.",
+        "outage-text": "What is below is the last known state. It does not mean that a training failed. "
+        "Stuck and overdue are not judged meanwhile.",
+        "failed-polls": "Failed polls",
+        "failed-polls-count": "{n} in a row",
+        "alert": "Alert",
+        "remedy": "Remedy",
         # The state of the watcher.
         "watcher": "Watcher",
         "ready": "ready",
@@ -96,6 +101,11 @@ ENGLISH: Final[Mapping[str, str]] = MappingProxyType(
         "last-start": "Last start {time}.",
         "last-completed": "Last completed {time}.",
         "none-seen": "None since polling began, {time}.",
+        "due-expect-every": "Due by {time}: expect_every is {period}.",
+        "due-learned": "Due by {time}: it starts every {period} ({n} start known).|"
+        "Due by {time}: it starts every {period} ({n} starts known).",
+        "due-cycle": "Due by {time}: the cycle of the service is {period}.",
+        "due-stale": "Due by {time}: stale_after is {period}.",
         "cannot-poll": "cannot be polled: {detail}",
         "failing-polls": "{n} poll is failing. It does not mean that a training failed.|"
         "{n} polls are failing. It does not mean that a training failed.",
@@ -129,6 +139,9 @@ ENGLISH: Final[Mapping[str, str]] = MappingProxyType(
         "legend-before-learning": "before learning, learning",
         "legend-usual-end": "usual end, middle 80 %",
         "legend-now": "now",
+        "legend-unpolled": "not polled",
+        "known-of": "{age} known",
+        "may-have-ended": "may have ended",
         "start-not-seen": "start not seen",
         # Services.
         "services": "Services",

@@ -17,6 +17,7 @@ from watcher.core.polling.plan import EVERY_SERVICE
 from watcher.core.routing.matcher import patterns_of
 from watcher.core.routing.silence import Silence
 from watcher.core.subject import account_of
+from watcher.core.training.absence import Missing
 from watcher.core.training.model import ServiceRef, TrainingRef
 from watcher.reports.overview import FailingPolls, OpenProblem, Overview, ServiceRow
 from watcher.store.runs.latest import TypeRef
@@ -88,6 +89,8 @@ def overview_values(page: Overview, wanted: OverviewFilter, texts: Texts) -> dic
         "silenced": len(page.silences),
         "name_of": lambda ref: _name(page.names, ref),
         "stuck_text": lambda item: _stuck_text(page, item, texts),
+        "unpolled": page.unpolled,
+        "due_text": lambda item, times: _due_text(item, texts, times),
         "outage_name": lambda outage: _outage_name(page, outage, texts),
         "remedy": lambda outage: advice(outage.cause),
         "reason": reason_text,
@@ -167,10 +170,14 @@ def _progress_text(page: Overview, texts: Texts, times: PageTimes) -> Markup:
     count = len(page.in_progress)
     if not count:
         return texts("nothing-in-progress")
+    unpolled = page.unpolled
     ends = [
         item.progress.expected.times.median
         for item in page.in_progress
-        if item.progress is not None and item.progress.expected is not None and item.progress.expected.times is not None
+        if item.progress is not None
+        and item.progress.expected is not None
+        and item.progress.expected.times is not None
+        and item.snapshot.ref not in unpolled
     ]
     if not ends:
         return texts("in-progress-count", n=count)
@@ -189,6 +196,20 @@ def _stuck_text(page: Overview, problem: OpenProblem, texts: Texts) -> Markup:
         return lasts
     low, high = duration(usual.low), duration(usual.high)
     return Markup(" ").join((lasts, texts("stuck-usual", low=low, high=high, n=usual.runs)))
+
+
+def _due_text(problem: OpenProblem, texts: Texts, times: PageTimes) -> Markup:
+    """Write when a missing training was due, and by which rule; empty where its event is not known."""
+    facts = problem.overdue
+    if facts is None:
+        return Markup("")
+    if facts.missing is Missing.COMPLETED:
+        rule = "due-stale"
+    elif facts.by_cycle:
+        rule = "due-cycle"
+    else:
+        rule = "due-expect-every" if facts.starts is None else "due-learned"
+    return texts(rule, time=times.clock(facts.expected_at), period=duration(facts.period), n=facts.starts or 0)
 
 
 def _outage_name(page: Overview, outage: Incident, texts: Texts) -> Markup | str:

@@ -44,6 +44,10 @@ class PageTimes:
         """Write how long something lasts that began at a time."""
         return self._tag(time, duration(max((self.now - time).total_seconds(), 0)))
 
+    def between(self, start: datetime, end: datetime) -> str:
+        """Write the time from one time to another."""
+        return duration(max((end - start).total_seconds(), 0))
+
     def plain(self, time: datetime) -> str:
         """Write a time as ``clock`` does, without its element, e.g. for an attribute."""
         return self._short(time, "%H:%M")

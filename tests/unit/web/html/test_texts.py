@@ -30,6 +30,7 @@ BY_KIND = {
     *(f"outage-{kind_of(cause)}" for cause in Cause),
     *(f"state-{state}" for state in State),
     *(f"not-announced-{why}" for why in NotAnnounced),
+    *(f"due-{rule}" for rule in ("stale", "cycle", "learned", "expect-every")),
     *(f"rule-{reason}" for reason in set(DecisionReason) - NO_EVENT),
 }
 
