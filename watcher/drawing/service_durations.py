@@ -11,13 +11,11 @@ from watcher.core.durations.past_runs import Outcome, PastRun, sample_of
 from watcher.core.durations.usual_durations import UsualDurations, usual_durations
 from watcher.core.plural import counted
 from watcher.drawing import svg
-from watcher.drawing.axis import DurationAxis, TimeAxis
+from watcher.drawing.axis import TIME_MARKS, DurationAxis, TimeAxis
 from watcher.drawing.palette import BAND, FAINT, GRID, INK, MEDIAN, OUTCOMES
 
-WIDTH = 880
 LEFT = 70
 RIGHT = 20
-TOP = 64
 PANEL = 190
 PLOT = 130
 """The height of the plot within a panel."""
@@ -27,6 +25,9 @@ MINUTE = timedelta(minutes=1)
 STEPS = 100
 """The band is computed at so many times of a panel."""
 LEGEND = "● completed · ✕ failed · ○ stopped · band: the usual middle 80 %, line: the median, as known at that time"
+WIDE = 880
+NARROW = 340
+"""The width for a phone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,25 +46,33 @@ class _Usual:
     usual: UsualDurations
 
 
-def draw_durations(title: str, panels: Sequence[Panel], first: datetime, last: datetime, zone: tzinfo | None) -> str:
+def draw_durations(  # noqa: PLR0913, PLR0917 - the parts of one picture
+    title: str, panels: Sequence[Panel], first: datetime, last: datetime, zone: tzinfo | None, width: int = WIDE
+) -> str:
     """Return the picture of the durations of a service between two times, UTC; axes are in the zone."""
-    height = TOP + PANEL * len(panels) + BOTTOM
-    times = TimeAxis(first, last, LEFT, WIDTH - RIGHT, zone)
-    parts = [svg.label(20, 28, title, font_size=16, fill=INK), svg.label(20, 48, LEGEND, fill=FAINT)]
-    for place, panel in enumerate(panels):
-        parts += _panel(panel, times, TOP + PANEL * place)
-    return svg.document(WIDTH, height, title, parts)
+    times = TimeAxis(first, last, LEFT, width - RIGHT, zone, parts=min(width // 80, TIME_MARKS))
+    heading = svg.wrapped(20, 28, title, width - 40, font_size=16 if width == WIDE else 12, fill=INK)
+    top = 33.0 + svg.LINE * len(heading)
+    legend = svg.wrapped(20, top, LEGEND, width - 40, fill=FAINT)
+    top += svg.LINE * len(legend) + 1
+    parts = [*heading, *legend]
+    for panel in panels:
+        drawn, top = _panel(panel, times, top, width)
+        parts += drawn
+    return svg.document(width, top + BOTTOM, title, parts)
 
 
-def _panel(panel: Panel, times: TimeAxis, top: float) -> Iterator[str]:
+def _panel(panel: Panel, times: TimeAxis, top: float, width: int) -> tuple[list[str], float]:
+    """Return the parts of a panel, and its bottom."""
+    usual = list(_usual_over_time(panel.runs))
+    left = LEFT if width == WIDE else 20
+    heading = svg.wrapped(left, top + 14, f"{panel.type}: {_summary(panel, usual)}", width - left - 20, fill=INK)
+    top += svg.LINE * (len(heading) - 1)
     longest = max((run.duration for run in panel.runs), default=timedelta())
     bottom = top + 24 + PLOT
     axis = DurationAxis(max(longest, SECOND), bottom, top + 24)
-    usual = list(_usual_over_time(panel.runs))
-    yield svg.label(LEFT, top + 14, f"{panel.type}: {_summary(panel, usual)}", fill=INK)
-    yield from _grid(axis, times, bottom)
-    yield from _band(usual, times, axis)
-    yield from _signs(panel.runs, times, axis)
+    bands = _band(usual, times, axis)
+    return [*heading, *_grid(axis, times, bottom), *bands, *_signs(panel.runs, times, axis)], top + PANEL
 
 
 def _summary(panel: Panel, usual: Sequence[_Usual]) -> str:

@@ -9,7 +9,9 @@ from typing import Final
 from watcher.config import Config
 from watcher.core.training.model import ServiceRef, TrainingRef
 from watcher.core.training.run import EndedRun
-from watcher.drawing.run_stages import bars_in_progress, bars_of, draw_runs
+from watcher.drawing.run_stages import NARROW, WIDE, bars_in_progress, bars_of, draw_runs
+from watcher.drawing.service_durations import NARROW as NARROW_WIDTH
+from watcher.drawing.service_durations import WIDE as WIDE_WIDTH
 from watcher.drawing.service_durations import Panel, draw_durations
 from watcher.operations.errors import OperationRefusedError
 from watcher.reading.trainings import planned
@@ -27,10 +29,16 @@ def title_of(config: Config, service: ServiceRef) -> str:
     return service.service if name is None else f"{name} ({service.service})"
 
 
-def training_picture(
-    views: Views, ref: TrainingRef, title: str, now: datetime, written: Callable[[datetime], str]
+def training_picture(  # noqa: PLR0913 - the parts of one picture
+    views: Views,
+    ref: TrainingRef,
+    title: str,
+    now: datetime,
+    written: Callable[[datetime], str],
+    *,
+    narrow: bool = False,
 ) -> str:
-    """Draw the latest runs of a training; ``written`` writes the time of an end.
+    """Draw the latest runs of a training; ``written`` writes the time of an end, ``narrow`` is for a phone.
 
     Raises:
         OperationRefusedError: the training, or every stage of its runs, is not known.
@@ -47,16 +55,18 @@ def training_picture(
         rows.insert(0, bars_in_progress(snapshot.run, now, seen))
     if not rows:
         raise OperationRefusedError(f"no stage of a run of {ref.service} {ref.type} {ref.version} is known")
-    return draw_runs(f"{title} {ref.type} {ref.version}", rows)
+    return draw_runs(f"{title} {ref.type} {ref.version}", rows, NARROW if narrow else WIDE)
 
 
-def service_picture(views: Views, service: ServiceRef, title: str, period: Period, zone: tzinfo | None) -> str | None:
+def service_picture(  # noqa: PLR0913 - the parts of one picture
+    views: Views, service: ServiceRef, title: str, period: Period, zone: tzinfo | None, *, narrow: bool = False
+) -> str | None:
     """Draw the durations of a service in a period up to the present; ``None`` where no run has ended in it."""
     runs = list(runs_of_service(views.connection, service, period))
     if not runs:
         return None
     first = max(period.since, runs[0].ended.after)
-    return draw_durations(title, _panels(runs), first, period.before, zone)
+    return draw_durations(title, _panels(runs), first, period.before, zone, NARROW_WIDTH if narrow else WIDE_WIDTH)
 
 
 def _panels(runs: Iterable[EndedRun]) -> list[Panel]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -108,6 +110,16 @@ async def test_a_picture_is_the_one_of_the_command(path: Path, target: str) -> N
     answer = await SignedSite(path, None).get(target)
     assert (answer.status, answer.headers["content-type"]) == (200, "image/svg+xml")
     assert answer.body.startswith(b"<svg")
+
+
+@pytest.mark.parametrize("target", ["/plot/main/shop0000001.svg", "/plot/main/shop0000001/pop/w0.svg"])
+async def test_a_picture_permits_its_own_style_alone_and_has_a_form_for_a_phone(path: Path, target: str) -> None:
+    answer, narrow = [await SignedSite(path, None).get(f"{target}{query}") for query in ("", "?narrow=1")]
+    style = re.search(rb"<style>(.*)</style>", answer.body)
+    assert style is not None
+    source = base64.b64encode(hashlib.sha256(style[1]).digest()).decode()
+    assert f"style-src 'sha256-{source}';" in answer.headers["content-security-policy"]
+    assert [b'width="880"' in answer.body, b'width="340"' in narrow.body] == [True, True]
 
 
 async def test_a_badge_names_the_gravest_problem_of_a_service(path: Path) -> None:

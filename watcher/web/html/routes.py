@@ -18,6 +18,7 @@ from starlette.routing import BaseRoute, Route
 from watcher.core.delivery.state import State
 from watcher.core.messages.reasons import reason_text
 from watcher.core.training.model import ServiceRef, TrainingRef
+from watcher.drawing.svg import STYLE_SOURCE
 from watcher.operations.errors import OperationRefusedError
 from watcher.reading.one_training import read_training_with_problems
 from watcher.reading.overview import read_overview
@@ -53,6 +54,7 @@ OPEN: Final = 100
 ENDED_SILENCES: Final = 20
 PLOTTED: Final = timedelta(days=90)
 FILTER_MAX: Final = 200
+PLOT_POLICY: Final = f"default-src 'none'; style-src {STYLE_SOURCE}; frame-ancestors 'none'"
 PER_SECOND: Final = 300.0
 """Requests of one client: a page with its parts is five, and one that was made within a second is not made again."""
 BURST: Final = 600.0
@@ -269,16 +271,20 @@ class PageRoutes:
     async def _service_plot(self, request: Request) -> Response:
         service, now = service_in(request), self._now()
         period, title = Period(since=now - PLOTTED, before=now), title_of(self._site.sources.config(), service)
-        picture = await self._site.sources.read(lambda views: service_picture(views, service, title, period, None))
+        picture = await self._site.sources.read(
+            lambda views: service_picture(views, service, title, period, None, narrow=is_narrow(request))
+        )
         if picture is None:
             raise OperationRefusedError(f"no run of {service.service} has ended within {PLOTTED.days} days")
-        return tagged(request, picture.encode(), "image/svg+xml")
+        return _plot(request, picture)
 
     async def _training_plot(self, request: Request) -> Response:
         ref, now = training_in(request), self._now()
         title = title_of(self._site.sources.config(), ref.service_ref)
-        picture = await self._site.sources.read(lambda views: training_picture(views, ref, title, now, _minute))
-        return tagged(request, picture.encode(), "image/svg+xml")
+        picture = await self._site.sources.read(
+            lambda views: training_picture(views, ref, title, now, _minute, narrow=is_narrow(request))
+        )
+        return _plot(request, picture)
 
     async def _static(self, request: Request) -> Response:
         name = request.path_params["name"]
@@ -289,6 +295,18 @@ class PageRoutes:
 
     def _now(self) -> datetime:
         return self._site.sources.utc_now()
+
+
+def is_narrow(request: Request) -> bool:
+    """Return whether a picture is for a phone."""
+    return "narrow" in request.query_params
+
+
+def _plot(request: Request, picture: str) -> Response:
+    """Return a plot, with the policy that permits its own style alone."""
+    answer = tagged(request, picture.encode(), "image/svg+xml")
+    answer.headers["Content-Security-Policy"] = PLOT_POLICY
+    return answer
 
 
 def _minute(time: datetime) -> str:
