@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
@@ -14,12 +14,12 @@ from watcher.core.durations.current_run import Bounds
 from watcher.core.durations.past_runs import Outcome
 from watcher.core.event import INCIDENT_KINDS, Kind
 from watcher.core.health.problems import DaemonHealth
+from watcher.core.polling.plan import Poll
 from watcher.core.timestamps import to_text
 from watcher.core.training.absence import Missing
 from watcher.core.training.model import ServiceRef, TrainingRef
 from watcher.core.training.retraining import Retraining, RetrainingRef
 from watcher.reading.status import StorePlace, read_status
-from watcher.reading.trainings import planned
 from watcher.reports.overview import (
     OpenKind,
     OpenProblem,
@@ -74,7 +74,7 @@ def read_overview(config: Config, views: Views, daemon: DaemonHealth, place: Sto
     types = [of for of in types_with_runs(views.connection) if of.service_ref in watched]
     problems = sorted(_problems(views, status, types), key=lambda item: (_RANKS[item.kind], item.since))
     problems = [_with_event(views, item) for item in problems[:WITH_EVENT]] + problems[WITH_EVENT:]
-    names = _names(config)
+    names = _names(polled.poll for polled in status.polls)
     return Overview(
         status=status,
         names=names,
@@ -216,5 +216,5 @@ def _receivers(config: Config, status: StatusReport) -> Iterator[ReceiverRow]:
         )
 
 
-def _names(config: Config) -> dict[ServiceRef, str]:
-    return {service: min(found) for service, found in service_names(planned(config)).items() if found}
+def _names(polls: Iterable[Poll]) -> dict[ServiceRef, str]:
+    return {service: min(found) for service, found in service_names(polls).items() if found}

@@ -23,9 +23,9 @@ RUNS: Final = 12
 """The number of latest runs of a training that are drawn."""
 
 
-def title_of(config: Config, service: ServiceRef) -> str:
+def title_of(config: Config, views: Views, service: ServiceRef) -> str:
     """Return the name and the id of a service, or the id alone."""
-    name = min(service_names(planned(config)).get(service, ()), default=None)
+    name = min(service_names(planned(config)).get(service, ()), default=views.service_name(service))
     return service.service if name is None else f"{name} ({service.service})"
 
 

@@ -133,6 +133,12 @@ class Views:
         rows = self._connection.execute(select(schema.poll)).mappings()
         return {row["key"]: read_poll(row) for row in rows}
 
+    def service_name(self, service: ServiceRef) -> str | None:
+        """Return the name of a service in the latest list of services, if one has shown it."""
+        table = schema.poll.c
+        found: str | None = self._connection.scalar(select(table.name).where(table.key == service.subject))
+        return found
+
     def overdue(self) -> list[Retraining]:
         """Return the retrainings that were reported as overdue, by service and type."""
         table = schema.retraining

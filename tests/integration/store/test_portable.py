@@ -46,7 +46,7 @@ from watcher.store import schema
 from watcher.store.deliveries import Deliveries
 from watcher.store.delivery import queue
 from watcher.store.delivery.operator_actions import OperatorActions
-from watcher.store.delivery.views import DeliveryFilter
+from watcher.store.delivery.views import DeliveryFilter, sent_deliveries
 from watcher.store.epoch import new_epoch, write_fact
 from watcher.store.errors import StaleSnapshot
 from watcher.store.export import Exported, events_of_deliveries, export_page
@@ -310,7 +310,9 @@ def read(database: Database) -> None:
         views.facts(), views.polls(), views.incidents(), views.overdue(), views.deviations(), views.queues()
         views.queues([State.DEAD]), views.silences(NOW), views.every_silence(), views.silence("x")
         views.failing_receivers(), views.unannounced(), views.recent(newest.event), views.names_in_events()
-        views.deliveries(DeliveryFilter(beginning="msg_"))
+        found = views.deliveries(DeliveryFilter(states=frozenset(State), beginning="msg_"))
+        assert len(sent_deliveries(views.connection, [item.id for item in found])) == len(found)
+        views.service_name(known.ref.service_ref)
 
 
 def read_runs(database: Database) -> None:

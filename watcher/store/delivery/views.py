@@ -70,7 +70,8 @@ def sent_deliveries(connection: Connection, ids: Iterable[str]) -> dict[str, Sen
     """Return the times of deliveries, by id."""
     table, ledger = schema.delivery.c, schema.ledger.c
     events = select(func.count()).where(ledger.delivery_id == table.id).scalar_subquery()
-    query = select(schema.delivery, events.label("events"))
+    times = (table.created_at, table.attempted_at, table.next_at)
+    query = select(table.id, table.state, table.may_be_repeat, *times, events.label("events"))
     found: dict[str, SentDelivery] = {}
     for part in chunks(sorted(set(ids))):
         for row in connection.execute(query.where(table.id.in_(part))).mappings():

@@ -270,21 +270,26 @@ class PageRoutes:
 
     async def _service_plot(self, request: Request) -> Response:
         service, now = service_in(request), self._now()
-        period, title = Period(since=now - PLOTTED, before=now), title_of(self._site.sources.config(), service)
-        picture = await self._site.sources.read(
-            lambda views: service_picture(views, service, title, period, None, narrow=is_narrow(request))
-        )
+        period, config = Period(since=now - PLOTTED, before=now), self._site.sources.config()
+
+        def draw(views: Views) -> str | None:
+            title = title_of(config, views, service)
+            return service_picture(views, service, title, period, None, narrow=is_narrow(request))
+
+        picture = await self._site.sources.read(draw)
         if picture is None:
             raise OperationRefusedError(f"no run of {service.service} has ended within {PLOTTED.days} days")
         return _plot(request, picture)
 
     async def _training_plot(self, request: Request) -> Response:
         ref, now = training_in(request), self._now()
-        title = title_of(self._site.sources.config(), ref.service_ref)
-        picture = await self._site.sources.read(
-            lambda views: training_picture(views, ref, title, now, _minute, narrow=is_narrow(request))
-        )
-        return _plot(request, picture)
+        config = self._site.sources.config()
+
+        def draw(views: Views) -> str:
+            title = title_of(config, views, ref.service_ref)
+            return training_picture(views, ref, title, now, _minute, narrow=is_narrow(request))
+
+        return _plot(request, await self._site.sources.read(draw))
 
     async def _static(self, request: Request) -> Response:
         name = request.path_params["name"]
