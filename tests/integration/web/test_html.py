@@ -34,11 +34,11 @@ PAGES = ["/", "/?q=shop&label=a%3Db", SHOP, "/training/main/shop0000001/pop/w0",
 class SignedSite:
     """The pages with a token, and the operations that they asked for."""
 
-    def __init__(self, path: Path, token: str | None = "sesame") -> None:
+    def __init__(self, path: Path, token: str | None = "sesame", renderer: Renderer | None = None) -> None:
         self.asked: list[tuple[str, Mapping[str, object]]] = []
         secret = None if token is None else lambda: Secret(token)
         sessions, found = Sessions(secret), sources(path)
-        site = Site(sources=found, sessions=sessions, renderer=Renderer(), act=self.act)
+        site = Site(sources=found, sessions=sessions, renderer=renderer or Renderer(), act=self.act)
 
         def is_signed_in(request: Request) -> bool:
             return sessions.of(request, found.utc_now()).signed_in

@@ -30,13 +30,13 @@ REF = TrainingRef("main", "shop0000001", "pop", "w0")
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> str:
     path = make_store(tmp_path_factory.mktemp("trail"))
-    asyncio.run(_fill(path))
+    asyncio.run(fill(path))
     answer = asyncio.run(SignedSite(path, None).get("/training/main/shop0000001/pop/w0"))
     assert answer.status == 200
     return re.sub(r"\s+", " ", re.sub("<[^>]+>", " ", answer.body.decode()))
 
 
-async def _fill(path: Path) -> None:
+async def fill(path: Path) -> None:
     common = {"subject": REF.subject, "service": REF.service, "version": REF.version, "recorded_at": NOW}
     events = [
         event(id="evt_failed00001", seq=1, kind=Kind.FAILED, **common),

@@ -9,6 +9,7 @@ from typing import Final
 from markupsafe import Markup
 
 from watcher.reports.overview import OpenKind, ServiceRow
+from watcher.web.html.texts import Texts
 
 CHARACTER: Final = 7
 """The width of a character of the font, in pixels, rounded up."""
@@ -29,10 +30,10 @@ _PICTURE: Final = Markup(
 )
 
 
-def badge(row: ServiceRow) -> str:
+def badge(row: ServiceRow, texts: Texts) -> str:
     """Return the picture of a service."""
-    name, (state, colour) = (row.name or row.service.service)[:LONGEST], state_of(row)
-    left, right = len(name) * CHARACTER + PADDING, len(state) * CHARACTER + PADDING
+    name, (state, colour) = (row.name or row.service.service)[:LONGEST], state_of(row, texts)
+    left, right = len(name) * CHARACTER + PADDING, len(state.unescape()) * CHARACTER + PADDING
     return str(
         _PICTURE.format(
             name=name, state=state, colour=colour, left=left, right=right, width=left + right, start=left + 6
@@ -40,14 +41,14 @@ def badge(row: ServiceRow) -> str:
     )
 
 
-def state_of(row: ServiceRow) -> tuple[str, str]:
+def state_of(row: ServiceRow, texts: Texts) -> tuple[Markup, str]:
     """Return the state of a service in a word or two, and its colour: the gravest problem, or that there is none."""
     found = [item.problem for item in row.types if item.problem is not None]
     for kind in OpenKind:
         same = [problem for problem in found if problem.kind is kind]
         if same:
-            return f"{same[0].of.type} {kind.value}", COLOURS[kind]
+            return texts(f"badge-{kind.value}", type=same[0].of.type), COLOURS[kind]
     if row.is_busy:
-        return "in progress", BUSY
+        return texts("legend-in-progress"), BUSY
     # Only types with runs are known; the results of a service far down the list are not read.
-    return ("completed", GOOD) if row.types else ("no run", NOTHING)
+    return (texts("completed"), GOOD) if row.types else (texts("badge-no-run"), NOTHING)

@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from watcher.web.html.english_problems import ENGLISH_PROBLEMS
 from watcher.web.html.english_trail import ENGLISH_TRAIL
 
 ENGLISH: Final[Mapping[str, str]] = MappingProxyType(
     {
         # Every page.
+        "language": "en",
         "skip": "Skip to content",
         "main-menu": "Main",
         "overview": "Overview",
@@ -30,9 +32,15 @@ ENGLISH: Final[Mapping[str, str]] = MappingProxyType(
         "no-token": "This page only shows. Set token in [web] to change things here.",
         "breadcrumb": "Breadcrumb",
         "ago": "{age} ago",
+        "seconds": "{n} s",
+        "minutes": "{n} min",
+        "hours": "{n} h",
+        "hours-minutes": "{hours} h {minutes} min",
+        "days": "{n} d",
+        "days-hours": "{days} d {hours} h",
         "in-time": "in {age}",
         "live-lost": "The connection to the watcher is lost. This page is of {time}.",
-        "live-changed": "The page has changed.",
+        "live-changed": "The page has changed. Send or clear what you have typed, and it is loaded again.",
         # The first lines.
         "fine": "Everything is fine",
         "problems": "{n} open problem|{n} open problems",
@@ -185,7 +193,7 @@ ENGLISH: Final[Mapping[str, str]] = MappingProxyType(
         "polled": "Polled {time}",
         "never-polled": "Not polled yet",
         "success-90d": "Success, 90 days",
-        "success-of": "{rate}, {n} run|{rate}, {n} runs",
+        "success-of": "{rate} %, {n} run|{rate} %, {n} runs",
         "usual": "Usual",
         "runs-table": "Runs as a table",
         "ended": "Ended",
@@ -235,6 +243,7 @@ ENGLISH: Final[Mapping[str, str]] = MappingProxyType(
         "created": "Created",
         "next-attempt": "Next attempt",
         "reason": "Reason",
+        "and-more": "{first} and {n} more",
         "open-deliveries": "Not delivered",
         "nothing-open": "Nothing waits.",
         "delivered-list": "Delivered",
@@ -257,6 +266,11 @@ ENGLISH: Final[Mapping[str, str]] = MappingProxyType(
         "length-hint": "e.g. 4h or 2d",
         "reason-hint": "Shown to everybody who asks why they were not notified.",
         "add": "Add silence",
+        # A badge.
+        "badge-failed": "{type} failed",
+        "badge-stuck": "{type} stuck",
+        "badge-overdue": "{type} overdue",
+        "badge-no-run": "no run",
         # Signing in and errors.
         "token": "Token",
         "name-hint": "Shown in the history beside what you do.",
@@ -268,5 +282,6 @@ ENGLISH: Final[Mapping[str, str]] = MappingProxyType(
         "too-often": "This address asks too often. Try again in some seconds.",
         "back": "Back to the overview",
         **ENGLISH_TRAIL,
+        **ENGLISH_PROBLEMS,
     }
 )

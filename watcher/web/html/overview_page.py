@@ -10,8 +10,9 @@ from typing import Final
 from markupsafe import Markup
 
 from watcher.core.delivery.state import State
+from watcher.core.health.problems import Problem
 from watcher.core.incidents.model import Incident
-from watcher.core.messages.advice import advice
+from watcher.core.messages.advice import advice, store_advice
 from watcher.core.messages.reasons import reason_text
 from watcher.core.polling.plan import EVERY_SERVICE
 from watcher.core.routing.matcher import patterns_of
@@ -92,8 +93,9 @@ def overview_values(page: Overview, wanted: OverviewFilter, texts: Texts) -> dic
         "unpolled": page.unpolled,
         "due_text": lambda item, times: _due_text(item, texts, times),
         "outage_name": lambda outage: _outage_name(page, outage, texts),
-        "remedy": lambda outage: advice(outage.cause),
-        "reason": reason_text,
+        "remedy": lambda outage: advice(outage.cause, texts.words),
+        "reason": lambda reason: reason_text(reason, texts.words),
+        "problem_remedy": lambda problem: problem_remedy(problem, texts),
         "silence_text": silence_text,
     }
 
@@ -102,6 +104,13 @@ def silence_text(silence: Silence) -> str:
     """Write what a silence matches, e.g. ``service=shop-main type=pop``."""
     found = {key: values for key, values in patterns_of(silence.match).items() if list(values) != [EVERY_EVENT]}
     return " ".join(f"{key}={','.join(values)}" for key, values in found.items()) or "kind=*"
+
+
+def problem_remedy(problem: Problem, texts: Texts) -> str:
+    """Write what an operator does about a problem of the watcher."""
+    if problem.store_fault:
+        return store_advice(problem.store_fault, texts.words)
+    return str(texts(f"remedy-{problem.code.value}").unescape())
 
 
 def label_texts(labels: Mapping[str, str]) -> Sequence[str]:
@@ -190,11 +199,11 @@ def _stuck_text(page: Overview, problem: OpenProblem, texts: Texts) -> Markup:
     if training is None or run is None:
         return Markup("")
     entered = run.stage.entered
-    lasts = texts("stuck-for", age=duration(page.at - (problem.since if entered is None else entered.middle)))
+    lasts = texts("stuck-for", age=duration(page.at - (problem.since if entered is None else entered.middle), texts))
     usual = None if training.progress is None else training.progress.usual
     if usual is None:
         return lasts
-    low, high = duration(usual.low), duration(usual.high)
+    low, high = duration(usual.low, texts), duration(usual.high, texts)
     return Markup(" ").join((lasts, texts("stuck-usual", low=low, high=high, n=usual.runs)))
 
 
@@ -209,7 +218,7 @@ def _due_text(problem: OpenProblem, texts: Texts, times: PageTimes) -> Markup:
         rule = "due-cycle"
     else:
         rule = "due-expect-every" if facts.starts is None else "due-learned"
-    return texts(rule, time=times.clock(facts.expected_at), period=duration(facts.period), n=facts.starts or 0)
+    return texts(rule, time=times.clock(facts.expected_at), period=duration(facts.period, texts), n=facts.starts or 0)
 
 
 def _outage_name(page: Overview, outage: Incident, texts: Texts) -> Markup | str:

@@ -42,7 +42,7 @@ class Renderer:
         self._environment.filters["segment"] = lambda text: quote(str(text), safe="")
         self._environment.globals.update(
             t=self._texts,
-            duration=duration,
+            duration=lambda length: duration(length, self._texts),
             time_bar=time_bar,
             strip_paths=strip_paths,
             step_of=step_of,

@@ -10,6 +10,7 @@ from importlib.resources import files
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
+from markupsafe import Markup
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,6 +18,8 @@ from starlette.routing import BaseRoute, Route
 
 from watcher.core.delivery.state import State
 from watcher.core.messages.reasons import reason_text
+from watcher.core.messages.text import plain_text
+from watcher.core.messages.training import compose
 from watcher.core.training.model import ServiceRef, TrainingRef
 from watcher.drawing.svg import STYLE_SOURCE
 from watcher.operations.errors import OperationRefusedError
@@ -24,7 +27,7 @@ from watcher.reading.one_training import read_training_with_problems
 from watcher.reading.overview import read_overview
 from watcher.reading.pictures import service_picture, title_of, training_picture
 from watcher.reading.trails import read_trails
-from watcher.reports.deliveries import events_text, shown_reason
+from watcher.reports.deliveries import shown_reason
 from watcher.reports.overview import Overview
 from watcher.reports.trail import Trail
 from watcher.reports.training_page import TrainingPage
@@ -43,6 +46,7 @@ from watcher.web.html.renderer import response
 from watcher.web.html.service_page import read_service_page
 from watcher.web.html.session import Session
 from watcher.web.html.site import Site
+from watcher.web.html.texts import Texts
 from watcher.web.html.training_page import training_values
 from watcher.web.rate import RequestRate
 from watcher.web.store_reader import ReadsBusyError
@@ -219,9 +223,9 @@ class PageRoutes:
                 (texts("open-deliveries"), waiting, session.can_act),
                 (texts("delivered-list"), done, False),
             ],
-            about=lambda item: events_text(item.events),
-            shown_reason=lambda item: reason_text(shown_reason(item)),
-            reason=reason_text,
+            about=lambda item: _about(item, texts),
+            shown_reason=lambda item: reason_text(shown_reason(item), texts.words),
+            reason=lambda reason: reason_text(reason, texts.words),
         )
 
     async def _silences(self, query: QueryParams, session: Session, live: str) -> str:
@@ -249,7 +253,7 @@ class PageRoutes:
         found = await self._site.sources.read(lambda views: views.deliveries(wanted) if identity else [])
         if len(found) != 1:
             raise OperationRefusedError(f"there is no delivery {identity!r}")
-        about, receiver = events_text(found[0].events), found[0].receiver
+        about, receiver = _about(found[0], self._site.renderer.texts), found[0].receiver
         return self._site.page(
             request, "drop.html", self._now(), nav="deliveries", id=found[0].id, about=about, receiver=receiver
         )
@@ -266,7 +270,7 @@ class PageRoutes:
         row = next((row for row in page.services if row.service == service), None)
         if row is None:
             raise OperationRefusedError(f"there is no service {service.service}")
-        return tagged(request, badge(row).encode(), "image/svg+xml")
+        return tagged(request, badge(row, self._site.renderer.texts).encode(), "image/svg+xml")
 
     async def _service_plot(self, request: Request) -> Response:
         service, now = service_in(request), self._now()
@@ -300,6 +304,15 @@ class PageRoutes:
 
     def _now(self) -> datetime:
         return self._site.sources.utc_now()
+
+
+def _about(delivery: DeliveryView, texts: Texts) -> Markup:
+    """Name the first event of a delivery, and the number of others."""
+    if not delivery.events:
+        return Markup("")
+    first = plain_text(compose(delivery.events[0], texts.style).title)
+    more = len(delivery.events) - 1
+    return texts("and-more", first=first, n=more) if more else Markup("{}").format(first)
 
 
 def is_narrow(request: Request) -> bool:

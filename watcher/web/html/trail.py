@@ -168,7 +168,7 @@ class TrailTexts:
             yield self._line("grouping", self.texts("grouped-not"))
 
     def _group(self, trail: Trail, group: Group) -> Markup:
-        t, within = self.texts, duration(group.patience)
+        t, within = self.texts, duration(group.patience, self.texts)
         if group.key.startswith("digest "):
             return t("grouped-digest", n=trail.recent, within=within)
         if group.key == trail.event.group:
@@ -189,7 +189,7 @@ class TrailTexts:
         yield t("sent-attempts", n=outcome.attempts)
         if sent is not None and sent.events > 1:
             yield t("sent-together", n=sent.events - 1)
-        reason = "" if outcome.state is State.DELIVERED else reason_text(outcome.reason)
+        reason = "" if outcome.state is State.DELIVERED else reason_text(outcome.reason, t.words)
         if reason:
             yield t("sent-reason", reason=reason)
         if outcome.answer:

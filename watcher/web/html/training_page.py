@@ -50,7 +50,7 @@ def training_values(page: TrainingPage, trails: Mapping[str, Trail], texts: Text
     record, differences = snapshot.record, page.differences
     config = record.get("hpConfig")
     changes = None if differences is None else differences.changes
-    rows = list(_stages(page))
+    rows = list(_stages(page, texts))
     links = (
         {}
         if page.poll is None
@@ -73,7 +73,7 @@ def training_values(page: TrainingPage, trails: Mapping[str, Trail], texts: Text
         "last_good": None if differences is None else differences.last_good,
         "facts": [(key, written(value)) for key, value in record.items() if key != "hpConfig"],
         "written": written,
-        "title_of": lambda event: plain_text(compose(event).title),
+        "title_of": lambda event: plain_text(compose(event, texts.style).title),
         "trails": trails,
         "trails_text": lambda times: TrailTexts(texts, times),
     }
@@ -102,19 +102,21 @@ def set_options(config: Mapping[str, object], without: AbstractSet[str]) -> dict
     return {option: value for option, value in options_of(config) if option not in without}
 
 
-def _stages(page: TrainingPage) -> Iterator[StageRow]:
+def _stages(page: TrainingPage, texts: Texts) -> Iterator[StageRow]:
     """Yield the stages of the run in progress, or of the latest one that has ended."""
     first_seen_at = page.first_seen_at
     if page.current_run is not None:
-        yield from (_left(stage, first_seen_at) for stage in left_stages(page.current_run))
+        yield from (_left(stage, first_seen_at, texts) for stage in left_stages(page.current_run))
         present = page.current_run.stage
         since = first_seen_at if present.entered is None else present.entered.middle
-        yield StageRow(status=present.status, entered=present.entered, lasts=duration(page.at - since), goes_on=True)
+        yield StageRow(
+            status=present.status, entered=present.entered, lasts=duration(page.at - since, texts), goes_on=True
+        )
     elif page.runs:
-        yield from (_left(stage, first_seen_at) for stage in page.runs[-1].stages)
+        yield from (_left(stage, first_seen_at, texts) for stage in page.runs[-1].stages)
 
 
-def _left(stage: EndedStage, first_seen_at: datetime) -> StageRow:
+def _left(stage: EndedStage, first_seen_at: datetime, texts: Texts) -> StageRow:
     least = stage.least(first_seen_at)
     lasts = least if stage.entered is None else stage.left.middle - stage.entered.middle
-    return StageRow(status=stage.status, entered=stage.entered, lasts="" if lasts is None else duration(lasts))
+    return StageRow(status=stage.status, entered=stage.entered, lasts="" if lasts is None else duration(lasts, texts))

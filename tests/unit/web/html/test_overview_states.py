@@ -13,6 +13,7 @@ from tests.unit.reports.facts import event
 from tests.unit.web.html.test_overview_page import NOW, SERVICE, incident, overview, poll, status
 from watcher.core.durations.current_run import Bounds, CurrentRun, RunStart, Stage
 from watcher.core.event import Kind
+from watcher.core.polling.result import PollState
 from watcher.core.training.absence import Missing, OverdueFacts
 from watcher.core.training.comparison import UsualFacts
 from watcher.core.training.model import Snapshot, TrainingRef
@@ -21,6 +22,7 @@ from watcher.reports.runs.progress import Progress
 from watcher.reports.status import KnownTraining
 from watcher.store.runs.latest import TypeRef
 from watcher.store.views import EventHistory
+from watcher.web.html.live import parts_of
 from watcher.web.html.overview_page import OverviewFilter, overview_values
 from watcher.web.html.renderer import Renderer
 from watcher.web.html.session import Session
@@ -56,6 +58,10 @@ def page(failures: int) -> Overview:
     incidents = (incident("account:main"),) if failures else ()
     found = overview(replace(status(polls=(poll(failures),), incidents=incidents), trainings=(training(),)))
     return replace(found, services=[SHOWN])
+
+
+def starting_page() -> Overview:
+    return overview(status(polls=(replace(poll(0), state=PollState(key="x")),)))
 
 
 def html_of(found: Overview) -> str:
@@ -137,3 +143,12 @@ def test_an_overdue_retraining_says_since_when_and_by_which_rule(facts: dict[str
     html = html_of(found)
     assert text in html
     assert re.search(r'class="when"><b><time[^>]*>40 min ago', html)
+
+
+def test_the_parts_of_the_page_are_the_same_in_each_state() -> None:
+    """A page whose parts differ must be loaded as a whole, which takes a text from somebody who types."""
+    fine, outage, busy = overview(status(polls=(poll(0),))), page(failures=7), page(failures=0)
+    failing = overview(status(polls=(poll(1),)))
+    found = [parts_of(html_of(state)).keys() for state in (fine, outage, busy, failing, starting_page())]
+    assert all(parts == found[0] for parts in found)
+    assert {"live-problems", "live-outages", "live-progress", "live-steps", "live-time"} <= found[0]

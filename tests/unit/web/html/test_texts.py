@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from tests.support.paths import ROOT
 from watcher.core.delivery.state import State
+from watcher.core.health.problems import ProblemCode
 from watcher.core.incidents.model import kind_of
 from watcher.core.polling.result import Cause
 from watcher.core.routing.reason import NotAnnounced
@@ -29,6 +30,8 @@ BY_KIND = {
     *(f"kind-{kind}" for kind in OpenKind),
     *(f"outage-{kind_of(cause)}" for cause in Cause),
     *(f"state-{state}" for state in State),
+    *(f"badge-{kind}" for kind in OpenKind),
+    *(f"{part}-{code}" for part in ("problem", "remedy") for code in ProblemCode),
     *(f"not-announced-{why}" for why in NotAnnounced),
     *(f"due-{rule}" for rule in ("stale", "cycle", "learned", "expect-every")),
     *(f"rule-{reason}" for reason in set(DecisionReason) - NO_EVENT),
