@@ -250,6 +250,33 @@ def test_an_alert_arrives_live_and_a_delivery_is_dropped(person: Visit) -> None:
     assert person.errors == []
 
 
+def test_a_text_that_is_being_typed_survives_parts_that_come_and_go(person: Visit) -> None:
+    person.sign_in()
+    page, path = person.page, every_page(person)["service"]
+    target = f"{person.place.control}/_control/services/{path.rsplit('/', 1)[1]}/trains/pop/versions/typed000001"
+    page.fill("input[name=q]", "half a wo")
+    _put(target, "learning")
+    page.locator("#live-progress", has_text="learning").first.wait_for()
+    _put(target, "learningFailed")
+    page.locator("#live-problems", has_text="learningFailed").wait_for()
+    assert page.title().startswith(page.inner_text("h1"))
+    assert page.input_value("input[name=q]") == "half a wo"
+    assert person.errors == []
+
+
+def test_a_page_with_other_parts_is_not_loaded_again_while_somebody_types(person: Visit) -> None:
+    person.sign_in()
+    page, streams = person.page, "**/live?**"
+    event = "event: parts\ndata: live-of-another-version\n\n"
+    page.route(streams, lambda route: route.fulfill(content_type="text/event-stream", body=event))
+    page.reload()
+    page.fill("input[name=q]", "half a wo")
+    page.locator("#live-status", has_text="The page has changed").wait_for(timeout=20_000)
+    assert page.input_value("input[name=q]") == "half a wo"
+    with page.expect_event("load", timeout=30_000):
+        page.fill("input[name=q]", "")
+
+
 def test_a_page_connects_again_after_a_refusal_and_shows_the_changes_that_it_missed(person: Visit) -> None:
     person.sign_in()
     page, streams = person.page, "**/live?**"
