@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import groupby
 from types import MappingProxyType
 from typing import Final
 
@@ -45,11 +46,12 @@ from watcher.store.views import EventHistory, HistoryFilter, Views
 MOST_IN_PROGRESS: Final = 200
 RESULTS: Final = 10
 """Results of a type that a row shows."""
-ENDS: Final = 8
+ENDS: Final = 50
+"""The latest ends; a filter leaves some of them."""
 ROWS: Final = 24
 """Services whose results are read: as many rows as the page shows."""
-WITH_EVENT: Final = 20
-"""Problems whose event is read: as many as the page shows."""
+WITH_EVENT: Final = 10
+"""Problems of each kind whose event is read: as many as the page shows."""
 LATEST: Final = 5
 """The latest events about a problem: one of them reported it."""
 _REPORTED_BY: Final = MappingProxyType(
@@ -73,7 +75,7 @@ def read_overview(config: Config, views: Views, daemon: DaemonHealth, place: Sto
     watched = {polled.poll.service for polled in status.polls if not polled.poll.discovers}
     types = [of for of in types_with_runs(views.connection) if of.service_ref in watched]
     problems = sorted(_problems(views, status, types), key=lambda item: (_RANKS[item.kind], item.since))
-    problems = [_with_event(views, item) for item in problems[:WITH_EVENT]] + problems[WITH_EVENT:]
+    problems = list(_with_events(views, problems))
     names = _names(polled.poll for polled in status.polls)
     return Overview(
         status=status,
@@ -123,6 +125,13 @@ def _failed(views: Views, of: TypeRef) -> OpenProblem | None:
     return failed_problem(of, latest[0], good, failures_since(views.connection, of, since))
 
 
+def _with_events(views: Views, problems: Iterable[OpenProblem]) -> Iterator[OpenProblem]:
+    """Yield the problems; the first of each kind have their events."""
+    for _, same in groupby(problems, key=lambda item: item.kind):
+        for number, item in enumerate(same):
+            yield _with_event(views, item) if number < WITH_EVENT else item
+
+
 def _with_event(views: Views, problem: OpenProblem) -> OpenProblem:
     """Add the event that reported a problem: it has who was notified."""
     of = problem.of
@@ -148,6 +157,15 @@ def _outage_events(views: Views, status: StatusReport) -> Mapping[str, EventHist
     found = {item.id: _latest_event(views, item.subject, kinds) for item in status.incidents[:WITH_EVENT]}
     since = {item.id: item.since for item in status.incidents}
     return {key: item for key, item in found.items() if item is not None and item.event.recorded_at >= since[key]}
+
+
+def with_results(views: Views, rows: Iterable[ServiceRow]) -> list[ServiceRow]:
+    """Return rows with the latest results of each type."""
+    return [replace(row, types=[_with_results(views, item) for item in row.types]) for row in rows]
+
+
+def _with_results(views: Views, item: TypeResults) -> TypeResults:
+    return replace(item, results=latest_results(views.connection, item.of, RESULTS))
 
 
 def _services(

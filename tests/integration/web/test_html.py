@@ -28,7 +28,16 @@ from watcher.web.pages import Guard
 
 SHOP = "/service/main/shop0000001"
 EVIL = "%3DHYPERLINK(%22http%3A%2F%2Fx%22%3B%22%0A%2C%22)"
-PAGES = ["/", "/?q=shop&label=a%3Db", SHOP, "/training/main/shop0000001/pop/w0", "/deliveries", "/silences"]
+PAGES = [
+    "/",
+    "/?q=shop&label=a%3Db",
+    "/services",
+    "/services?status=in-progress&page=2",
+    SHOP,
+    "/training/main/shop0000001/pop/w0",
+    "/deliveries",
+    "/silences",
+]
 
 
 class SignedSite:
@@ -88,6 +97,17 @@ async def test_hostile_text_of_aitems_stays_text(path: Path) -> None:
     page = (await SignedSite(path, None).get(f"/training/main/shop0000001/pop/{EVIL}")).body.decode()
     assert "=HYPERLINK(&#34;http://x&#34;" in page
     assert '=HYPERLINK("' not in page
+
+
+async def test_a_service_that_a_filter_brings_forward_has_its_results(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As if it were far down the list of a large fleet.
+    monkeypatch.setattr("watcher.reading.overview.ROWS", 0)
+    monkeypatch.setattr("watcher.web.html.routes.READ_ROWS", 0)
+    for target in ("/?q=shop", "/services"):
+        page = (await SignedSite(path, None).get(target)).body.decode()
+        assert re.search(r"Latest \d+: \d+ completed", page), target
 
 
 @pytest.mark.parametrize(

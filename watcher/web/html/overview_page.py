@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from types import MappingProxyType
 from typing import Final
 
@@ -20,15 +21,20 @@ from watcher.core.routing.silence import Silence
 from watcher.core.subject import account_of
 from watcher.core.training.absence import Missing
 from watcher.core.training.model import ServiceRef, TrainingRef
-from watcher.reports.overview import FailingPolls, OpenProblem, Overview, ServiceRow
+from watcher.reports.overview import FailingPolls, OpenKind, OpenProblem, Overview, ServiceRow
 from watcher.store.runs.latest import TypeRef
 from watcher.store.views import EventHistory
+from watcher.web.html.fleet.filter import MOST_LISTED, MOST_ROWS, STATUSES, OverviewFilter, is_quiet, known_labels
+from watcher.web.html.fleet.teams import teams
 from watcher.web.html.texts import Texts
 from watcher.web.html.times import PageTimes, duration
 
-MOST_ROWS: Final = 10
-MOST_PROBLEMS: Final = 20
-MOST_LISTED: Final = 200
+MOST_FLAT: Final = 8
+"""So many problems are one list; more are grouped by kind."""
+OPEN_GROUPS: Final = 2
+MOST_REST: Final = 12
+"""Services without a problem that are listed on the overview; more have pages of their own."""
+SHOWN_ENDS: Final = 8
 EVERY_EVENT: Final = "*"
 _NOTIFIED: Final[Mapping[State, str]] = MappingProxyType(
     {
@@ -40,23 +46,51 @@ _NOTIFIED: Final[Mapping[State, str]] = MappingProxyType(
 """The text about a delivery by its state; any other is under way."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OverviewFilter:
-    """The filter of the overview; empty texts take everything."""
+@dataclass(frozen=True, slots=True)
+class ProblemGroup:
+    """The problems of one kind."""
 
-    text: str = ""
-    label: str = ""
+    kind: OpenKind
+    shown: Sequence[OpenProblem]
+    count: int
+    is_open: bool
 
-    @property
-    def is_set(self) -> bool:
-        """Whether anything is filtered."""
-        return bool(self.text or self.label)
 
-    def takes(self, row: ServiceRow) -> bool:
-        """Return whether a service is shown."""
-        wanted = self.text.lower()
-        named = any(wanted in (text or "").lower() for text in (row.name, row.service.service))
-        return named and (not self.label or self.label in label_texts(row.labels))
+@dataclass(frozen=True, slots=True)
+class ShownServices:
+    """The services of the overview."""
+
+    rows: Sequence[ServiceRow]
+    """Those with a problem or a training in progress; of a few services, all."""
+    more: int
+    """Further ones of these."""
+    rest: Sequence[ServiceRow]
+    """The others, where they are few."""
+    others: int
+    """The number of the others, where they have pages of their own."""
+
+
+def shown_services(services: Sequence[ServiceRow]) -> ShownServices:
+    """Return the services that the overview shows, of those that the filter takes."""
+    if len(services) <= MOST_ROWS:
+        return ShownServices(services, 0, (), 0)
+    busy = [row for row in services if not is_quiet(row)]
+    quiet = [row for row in services if is_quiet(row)]
+    few = len(quiet) <= MOST_REST
+    return ShownServices(
+        busy[:MOST_ROWS], max(len(busy) - MOST_ROWS, 0), quiet if few else (), 0 if few else len(quiet)
+    )
+
+
+def problem_groups(problems: Sequence[OpenProblem], wanted: OverviewFilter) -> list[ProblemGroup]:
+    """Return the problems by kind; none where they are one list."""
+    if len(problems) <= MOST_FLAT or wanted.status in set(OpenKind):
+        return []
+    found = [(kind, list(same)) for kind, same in groupby(problems, key=lambda item: item.kind)]
+    return [
+        ProblemGroup(kind, same[:MOST_ROWS], len(same), number < OPEN_GROUPS)
+        for number, (kind, same) in enumerate(found)
+    ]
 
 
 def overview_values(page: Overview, wanted: OverviewFilter, texts: Texts) -> dict[str, object]:
@@ -64,22 +98,26 @@ def overview_values(page: Overview, wanted: OverviewFilter, texts: Texts) -> dic
     times = PageTimes(page.at, texts)
     services = [row for row in page.services if wanted.takes(row)]
     shown = {row.service for row in services}
-    problems = [item for item in page.problems if item.of.service_ref in shown]
+    problems = [item for item in page.problems if item.of.service_ref in shown and item.kind in wanted.kinds]
     in_progress = [item for item in page.in_progress if item.snapshot.ref.service_ref in shown]
     answered = [polled.state.good_answered_at for polled in page.status.polls]
     return {
         "nav": "overview",
         "page": page,
         "services": services,
+        "listed": shown_services(services),
         "problems": problems,
+        "groups": problem_groups(problems, wanted),
+        "teams": teams(page),
+        "ends": [item for item in page.ends if item.ref.service_ref in shown][:SHOWN_ENDS],
+        "statuses": STATUSES,
         "problem_count": len(problems) + page.other_count,
         "in_progress": in_progress,
         "wanted": wanted,
         "filtered": wanted.is_set,
-        "known_labels": sorted({text for row in page.services for text in label_texts(row.labels)}),
-        "most_rows": MOST_ROWS,
-        "most_problems": MOST_PROBLEMS,
-        "most_listed": MOST_LISTED,
+        "known_labels": known_labels(page),
+        "most_rows": wanted.most_rows,
+        "most_problems": MOST_LISTED if wanted.status in set(OpenKind) else MOST_FLAT,
         **_verdict(page, len(page.problems) - len(problems), texts, times),
         "steps": _steps(page, texts) if _is_starting(page) else (),
         "last_poll": max((time for time in answered if time is not None), default=None),
@@ -111,11 +149,6 @@ def problem_remedy(problem: Problem, texts: Texts) -> str:
     if problem.store_fault:
         return store_advice(problem.store_fault, texts.words)
     return str(texts(f"remedy-{problem.code.value}").unescape())
-
-
-def label_texts(labels: Mapping[str, str]) -> Sequence[str]:
-    """Return labels as texts, e.g. ``team=search``."""
-    return [f"{name}={value}" for name, value in labels.items()]
 
 
 def _verdict(page: Overview, elsewhere: int, texts: Texts, times: PageTimes) -> dict[str, object]:

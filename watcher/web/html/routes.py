@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from http import HTTPStatus
 from importlib.resources import files
@@ -21,11 +22,10 @@ from watcher.core.messages.reasons import reason_text
 from watcher.core.messages.text import plain_text
 from watcher.core.messages.training import compose
 from watcher.core.training.model import ServiceRef, TrainingRef
-from watcher.drawing.svg import STYLE_SOURCE
 from watcher.operations.errors import OperationRefusedError
 from watcher.reading.one_training import read_training_with_problems
-from watcher.reading.overview import read_overview
-from watcher.reading.pictures import service_picture, title_of, training_picture
+from watcher.reading.overview import ROWS as READ_ROWS
+from watcher.reading.overview import read_overview, with_results
 from watcher.reading.trails import read_trails
 from watcher.reports.deliveries import shown_reason
 from watcher.reports.overview import Overview
@@ -33,15 +33,22 @@ from watcher.reports.trail import Trail
 from watcher.reports.training_page import TrainingPage
 from watcher.store.delivery.views import DeliveryFilter, DeliveryView
 from watcher.store.errors import StoreError
-from watcher.store.runs.queries import Period
 from watcher.store.views import Views
 from watcher.web.api.answers import tagged
-from watcher.web.encoded_paths import service_in, training_in
+from watcher.web.encoded_paths import service_in
 from watcher.web.html.acting import Actions, RefusedError, local_path
 from watcher.web.html.badge import badge
+from watcher.web.html.fleet.filter import FILTER_MAX, filter_in
+from watcher.web.html.fleet.services_page import services_page
 from watcher.web.html.freshness import Kept
 from watcher.web.html.live import LiveStreams
-from watcher.web.html.overview_page import OverviewFilter, overview_values, silence_text
+from watcher.web.html.overview_page import (
+    ShownServices,
+    overview_values,
+    shown_services,
+    silence_text,
+)
+from watcher.web.html.plots import service_plot, training_plot
 from watcher.web.html.renderer import response
 from watcher.web.html.service_page import read_service_page
 from watcher.web.html.session import Session
@@ -56,9 +63,6 @@ STATIC: Final = {"style.css": "text/css", "live.js": "text/javascript", "icon.sv
 DELIVERED: Final = 20
 OPEN: Final = 100
 ENDED_SILENCES: Final = 20
-PLOTTED: Final = timedelta(days=90)
-FILTER_MAX: Final = 200
-PLOT_POLICY: Final = f"default-src 'none'; style-src {STYLE_SOURCE}; frame-ancestors 'none'"
 PER_SECOND: Final = 300.0
 """Requests of one client: a page with its parts is five, and one that was made within a second is not made again."""
 BURST: Final = 600.0
@@ -81,14 +85,15 @@ class PageRoutes:
             "/": self._rendered,
             "/service/{account}/{service}": self._rendered,
             "/training/{account}/{service}/{type}/{version}": self._rendered,
+            "/services": self._rendered,
             "/deliveries": self._rendered,
             "/silences": self._rendered,
             "/deliveries/drop": self._drop,
             "/login": self._login,
             "/live": self._live,
             "/badge/{account}/{service}.svg": self._badge,
-            "/plot/{account}/{service}.svg": self._service_plot,
-            "/plot/{account}/{service}/{type}/{version}.svg": self._training_plot,
+            "/plot/{account}/{service}.svg": partial(service_plot, self._site),
+            "/plot/{account}/{service}/{type}/{version}.svg": partial(training_plot, self._site),
             "/static/{name}": self._static,
         }
         acts: dict[str, Handler] = {
@@ -156,6 +161,8 @@ class PageRoutes:
                 return await self._service(ServiceRef(account, service), session, live)
             case ["training", account, service, kind, version]:
                 return await self._training(TrainingRef(account, service, kind, version), session, live)
+            case ["services"]:
+                return await self._services(query, session, live)
             case ["deliveries"]:
                 return await self._deliveries(session, live)
             case ["silences"]:
@@ -163,11 +170,30 @@ class PageRoutes:
         raise OperationRefusedError(path)
 
     async def _overview(self, query: QueryParams, session: Session, live: str) -> str:
-        wanted = OverviewFilter(text=query.get("q", "")[:FILTER_MAX], label=query.get("label", "")[:FILTER_MAX])
+        wanted = filter_in(query)
         page = await self._overviews.get("overview", self._read_overview)
+        rows = [row for row in page.services if wanted.takes(row)]
+        page = await self._with_results(page, shown_services(rows))
         renderer = self._site.renderer
         values = overview_values(page, wanted, renderer.texts)
         return renderer.html("overview.html", session, page.at, live=live, **values)
+
+    async def _with_results(self, page: Overview, shown: ShownServices) -> Overview:
+        """Return the overview with the results of the services that a filter brings forward."""
+        lacking = {row.service for row in page.services[READ_ROWS:]}
+        rows = [row for row in (*shown.rows, *shown.rest) if row.service in lacking]
+        if not rows:
+            return page
+        found = {row.service: row for row in await self._site.sources.read(lambda views: with_results(views, rows))}
+        return replace(page, services=[found.get(row.service, row) for row in page.services])
+
+    async def _services(self, query: QueryParams, session: Session, live: str) -> str:
+        wanted = filter_in(query)
+        page = await self._overviews.get("overview", self._read_overview)
+        listed = services_page(page, wanted, query.get("page", ""))
+        rows = await self._site.sources.read(lambda views: with_results(views, listed.rows))
+        values = listed.values(page, wanted, rows)
+        return self._site.renderer.html("services.html", session, page.at, live=live, **values)
 
     async def _read_overview(self) -> Overview:
         sources, daemon = self._site.sources, await self._site.sources.health()
@@ -272,29 +298,6 @@ class PageRoutes:
             raise OperationRefusedError(f"there is no service {service.service}")
         return tagged(request, badge(row, self._site.renderer.texts).encode(), "image/svg+xml")
 
-    async def _service_plot(self, request: Request) -> Response:
-        service, now = service_in(request), self._now()
-        period, config = Period(since=now - PLOTTED, before=now), self._site.sources.config()
-
-        def draw(views: Views) -> str | None:
-            title = title_of(config, views, service)
-            return service_picture(views, service, title, period, None, narrow=is_narrow(request))
-
-        picture = await self._site.sources.read(draw)
-        if picture is None:
-            raise OperationRefusedError(f"no run of {service.service} has ended within {PLOTTED.days} days")
-        return _plot(request, picture)
-
-    async def _training_plot(self, request: Request) -> Response:
-        ref, now = training_in(request), self._now()
-        config = self._site.sources.config()
-
-        def draw(views: Views) -> str:
-            title = title_of(config, views, ref.service_ref)
-            return training_picture(views, ref, title, now, _minute, narrow=is_narrow(request))
-
-        return _plot(request, await self._site.sources.read(draw))
-
     async def _static(self, request: Request) -> Response:
         name = request.path_params["name"]
         if name not in STATIC:
@@ -313,19 +316,3 @@ def _about(delivery: DeliveryView, texts: Texts) -> Markup:
     first = plain_text(compose(delivery.events[0], texts.style).title)
     more = len(delivery.events) - 1
     return texts("and-more", first=first, n=more) if more else Markup("{}").format(first)
-
-
-def is_narrow(request: Request) -> bool:
-    """Return whether a picture is for a phone."""
-    return "narrow" in request.query_params
-
-
-def _plot(request: Request, picture: str) -> Response:
-    """Return a plot, with the policy that permits its own style alone."""
-    answer = tagged(request, picture.encode(), "image/svg+xml")
-    answer.headers["Content-Security-Policy"] = PLOT_POLICY
-    return answer
-
-
-def _minute(time: datetime) -> str:
-    return f"{time.astimezone():%d %b %H:%M}"

@@ -22,8 +22,9 @@ from watcher.reports.runs.progress import Progress
 from watcher.reports.status import KnownTraining
 from watcher.store.runs.latest import TypeRef
 from watcher.store.views import EventHistory
+from watcher.web.html.fleet.filter import OverviewFilter
 from watcher.web.html.live import parts_of
-from watcher.web.html.overview_page import OverviewFilter, overview_values
+from watcher.web.html.overview_page import overview_values
 from watcher.web.html.renderer import Renderer
 from watcher.web.html.session import Session
 from watcher.web.html.shapes import time_bar, usual_end

@@ -15,11 +15,12 @@ from watcher.core.routing.reason import NotAnnounced
 from watcher.core.training.decision import DecisionReason
 from watcher.reports.overview import OpenKind
 from watcher.web.html.english import ENGLISH
+from watcher.web.html.fleet.filter import STATUSES
 from watcher.web.html.texts import Texts
 
 FOLDER = ROOT / "watcher" / "web" / "html"
 TEMPLATES = "".join(path.read_text() for path in sorted((FOLDER / "templates").glob("*.html")))
-CODE = "".join(path.read_text() for path in sorted(FOLDER.glob("*.py")) if not path.name.startswith("english"))
+CODE = "".join(path.read_text() for path in sorted(FOLDER.rglob("*.py")) if not path.name.startswith("english"))
 NO_EVENT = {
     *(DecisionReason.BASELINE, DecisionReason.UNCHANGED, DecisionReason.NOT_REPEATED),
     *(DecisionReason.AWAITS_REPEAT, DecisionReason.AWAITS_CONFIRMATION, DecisionReason.AWAITS_VIEW),
@@ -31,6 +32,7 @@ BY_KIND = {
     *(f"outage-{kind_of(cause)}" for cause in Cause),
     *(f"state-{state}" for state in State),
     *(f"badge-{kind}" for kind in OpenKind),
+    *(f"status-{status}" for status in STATUSES),
     *(f"{part}-{code}" for part in ("problem", "remedy") for code in ProblemCode),
     *(f"not-announced-{why}" for why in NotAnnounced),
     *(f"due-{rule}" for rule in ("stale", "cycle", "learned", "expect-every")),

@@ -21,8 +21,8 @@
     field.tagName === "OPTION" ? field.selected !== field.defaultSelected && field.index > 0
       : field.value !== field.defaultValue || field.checked !== field.defaultChecked);
   // A part with the focus, with an opened list or with something typed waits until it has none of them.
-  const isUsed = (old) => old
-    && (old.contains(document.activeElement) || old.querySelector("details[open]") || isTyped(old));
+  const isOpened = (part) => [...part.querySelectorAll("details")].some((list) => list.open !== ("open" in list.dataset));
+  const isUsed = (old) => old && (old.contains(document.activeElement) || isOpened(old) || isTyped(old));
   const replaceUnused = () => {
     for (const [id, part] of [...waiting]) {
       if (isUsed(document.getElementById(id))) continue;

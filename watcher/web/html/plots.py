@@ -1,0 +1,62 @@
+"""The plots of the pages: those of ``plot``, in a wide and a narrow form."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from watcher.drawing.svg import STYLE_SOURCE
+from watcher.operations.errors import OperationRefusedError
+from watcher.reading.pictures import service_picture, title_of, training_picture
+from watcher.store.runs.queries import Period
+from watcher.store.views import Views
+from watcher.web.api.answers import tagged
+from watcher.web.encoded_paths import service_in, training_in
+from watcher.web.html.site import Site
+
+PLOTTED: Final = timedelta(days=90)
+PLOT_POLICY: Final = f"default-src 'none'; style-src {STYLE_SOURCE}; frame-ancestors 'none'"
+
+
+async def service_plot(site: Site, request: Request) -> Response:
+    """Return the durations of a service."""
+    service, now = service_in(request), site.sources.utc_now()
+    period, config = Period(since=now - PLOTTED, before=now), site.sources.config()
+
+    def draw(views: Views) -> str | None:
+        title = title_of(config, views, service)
+        return service_picture(views, service, title, period, None, narrow=_is_narrow(request))
+
+    picture = await site.sources.read(draw)
+    if picture is None:
+        raise OperationRefusedError(f"no run of {service.service} has ended within {PLOTTED.days} days")
+    return _plot(request, picture)
+
+
+async def training_plot(site: Site, request: Request) -> Response:
+    """Return the stages of the latest runs of a training."""
+    ref, now, config = training_in(request), site.sources.utc_now(), site.sources.config()
+
+    def draw(views: Views) -> str:
+        title = title_of(config, views, ref.service_ref)
+        return training_picture(views, ref, title, now, _minute, narrow=_is_narrow(request))
+
+    return _plot(request, await site.sources.read(draw))
+
+
+def _is_narrow(request: Request) -> bool:
+    return "narrow" in request.query_params
+
+
+def _plot(request: Request, picture: str) -> Response:
+    """Return a plot, with the policy that permits its own style alone."""
+    answer = tagged(request, picture.encode(), "image/svg+xml")
+    answer.headers["Content-Security-Policy"] = PLOT_POLICY
+    return answer
+
+
+def _minute(time: datetime) -> str:
+    return f"{time.astimezone():%d %b %H:%M}"
