@@ -162,7 +162,7 @@ class PageRoutes:
             case ["training", account, service, kind, version]:
                 return await self._training(TrainingRef(account, service, kind, version), session, live)
             case ["services"]:
-                return await self._services(query, session, live)
+                return await self._services(query, session)
             case ["deliveries"]:
                 return await self._deliveries(session, live)
             case ["silences"]:
@@ -187,13 +187,14 @@ class PageRoutes:
         found = {row.service: row for row in await self._site.sources.read(lambda views: with_results(views, rows))}
         return replace(page, services=[found.get(row.service, row) for row in page.services])
 
-    async def _services(self, query: QueryParams, session: Session, live: str) -> str:
+    async def _services(self, query: QueryParams, session: Session) -> str:
+        # Without a stream: the ages of so many rows would make it a whole page every few seconds.
         wanted = filter_in(query)
         page = await self._overviews.get("overview", self._read_overview)
         listed = services_page(page, wanted, query.get("page", ""))
         rows = await self._site.sources.read(lambda views: with_results(views, listed.rows))
         values = listed.values(page, wanted, rows)
-        return self._site.renderer.html("services.html", session, page.at, live=live, **values)
+        return self._site.renderer.html("services.html", session, page.at, **values)
 
     async def _read_overview(self) -> Overview:
         sources, daemon = self._site.sources, await self._site.sources.health()
