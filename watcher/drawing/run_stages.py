@@ -12,6 +12,7 @@ from watcher.core.durations.past_runs import Outcome
 from watcher.core.training.run import EndedRun
 from watcher.drawing import svg
 from watcher.drawing.axis import DurationAxis
+from watcher.drawing.captions import Captions, english
 from watcher.drawing.palette import FAINT, GRID, INK, OTHER_STAGE, OUTCOMES, STAGES
 
 TOP = 70
@@ -75,11 +76,10 @@ class RunBars:
         """The time that the row covers."""
         return max(self.stages[-1].left.before - self.start, timedelta())
 
-    @property
-    def took(self) -> str:
-        """Its duration, the least one where no poll saw it begin."""
+    def took(self, captions: Captions) -> str:
+        """Return its duration, the least one where no poll saw it begin."""
         text = format_duration(timedelta(seconds=round((self.stages[-1].left.middle - self.start).total_seconds())))
-        return f"at least {text}" if self.stages[0].entered is None else text
+        return captions("plot-at-least", duration=text) if self.stages[0].entered is None else text
 
 
 def bars_of(run: EndedRun, note: str, first_seen_at: datetime) -> RunBars | None:
@@ -88,7 +88,7 @@ def bars_of(run: EndedRun, note: str, first_seen_at: datetime) -> RunBars | None
     return RunBars(run.status, note, stages, first_seen_at, run.outcome) if stages else None
 
 
-def bars_in_progress(run: CurrentRun, now: datetime, first_seen_at: datetime) -> RunBars:
+def bars_in_progress(run: CurrentRun, now: datetime, first_seen_at: datetime, captions: Captions = english) -> RunBars:
     """Return a run in progress as a row; its last stage is left at the present time."""
     present = Bounds(after=now, before=now)
     following = [stage.entered or present for stage in run.stages[1:]]
@@ -96,10 +96,11 @@ def bars_in_progress(run: CurrentRun, now: datetime, first_seen_at: datetime) ->
         StageBar(stage.status, stage.entered, left)
         for stage, left in zip(run.stages, [*following, present], strict=True)
     ]
-    return RunBars("stopping" if run.is_stopping else "in progress", "", stages, first_seen_at)
+    title = captions("plot-stopping" if run.is_stopping else "plot-in-progress")
+    return RunBars(title, "", stages, first_seen_at)
 
 
-def draw_runs(title: str, rows: Sequence[RunBars], frame: Frame = WIDE) -> str:
+def draw_runs(title: str, rows: Sequence[RunBars], frame: Frame = WIDE, captions: Captions = english) -> str:
     """Return the picture of the runs of a training, the first row on top."""
     heading = svg.wrapped(20, 28, title, frame.width - 40, font_size=16 if frame is WIDE else 12, fill=INK)
     signs, legend = 40 + svg.LINE * (len(heading) - 1), list(_legend(rows, frame))
@@ -110,7 +111,7 @@ def draw_runs(title: str, rows: Sequence[RunBars], frame: Frame = WIDE) -> str:
     drawn = [text for line, x, status in legend for text in _sign(x, signs + 18 * line, status)]
     parts = [*heading, *drawn, *_grid(axis, top, height)]
     for place, row in enumerate(rows):
-        parts += _row(row, axis, top + frame.row * place, frame)
+        parts += _row(row, axis, top + frame.row * place, frame, captions)
     return svg.document(frame.width, height, title, parts)
 
 
@@ -137,7 +138,7 @@ def _grid(axis: DurationAxis, top: float, height: float) -> Iterator[str]:
         yield svg.label(mark.at, bottom + 18, mark.text, fill=FAINT, text_anchor="middle")
 
 
-def _row(row: RunBars, axis: DurationAxis, top: float, frame: Frame) -> Iterator[str]:
+def _row(row: RunBars, axis: DurationAxis, top: float, frame: Frame, captions: Captions) -> Iterator[str]:
     yield svg.label(20, top + 14, row.title, fill=INK if row.outcome is None else OUTCOMES[row.outcome])
     if frame.bars:
         yield svg.label(frame.width - 20, top + 14, row.note, fill=FAINT, font_size=11, text_anchor="end")
@@ -147,7 +148,7 @@ def _row(row: RunBars, axis: DurationAxis, top: float, frame: Frame) -> Iterator
     for stage in row.stages:
         yield from _bar(stage, row.start, axis, top)
     end = axis.at(row.length)
-    yield svg.label(end + 8, top + BAR / 2 + 5, row.took, fill=INK)
+    yield svg.label(end + 8, top + BAR / 2 + 5, row.took(captions), fill=INK)
 
 
 def _bar(stage: StageBar, start: datetime, axis: DurationAxis, top: float) -> Iterator[str]:

@@ -42,6 +42,8 @@ DATA = {
     *("progress", "failed", "stuck", "log", "console", "hook", "service", "kind", "msg", "evt", "type"),
     # What people wrote.
     *("kim", "moving", "the", "data"),
+    # The units of durations in plots, as in the configuration.
+    *("d", "h", "m", "s"),
     # The zone.
     *("UTC", "KST"),
     # What the machine, the network or a later version of AiTEMS says.
@@ -69,7 +71,7 @@ def texts() -> Texts:
 
 def unmarked(page: str) -> set[str]:
     """Return the words of a page that are in no mark: of its text, and of attributes that are read aloud or shown."""
-    page = re.sub(r'<span lang="en">.*?</span>|<code>.*?</code>', "", page, flags=re.DOTALL)
+    page = re.sub(r'<span lang="en">.*?</span>|<code>.*?</code>|<style>.*?</style>', "", page, flags=re.DOTALL)
     shown = [*re.findall(r'(?:aria-label|alt|title|placeholder|data-l)="([^"]*)"', page), re.sub("<[^>]+>", " ", page)]
     found = html.unescape("\n".join(shown))
     while (inner := re.sub(f"{OPEN}[^{OPEN}{CLOSE}]*{CLOSE}", " ", found)) != found:
@@ -91,8 +93,9 @@ async def test_each_letter_of_a_page_is_data_or_of_the_catalogue(site: SignedSit
     assert unmarked(answer.body.decode()) == set()
 
 
-async def test_a_badge_and_an_error_are_of_the_catalogue_too(site: SignedSite) -> None:
-    for target in (SHOP.replace("/service/", "/badge/") + ".svg", "/nothing-here", "/service/main/none"):
+async def test_a_badge_a_plot_and_an_error_are_of_the_catalogue_too(site: SignedSite) -> None:
+    plots = ("/plot/main/shop0000001.svg", "/plot/main/shop0000001/pop/w0.svg")
+    for target in (*plots, SHOP.replace("/service/", "/badge/") + ".svg", "/nothing-here", "/service/main/none"):
         assert unmarked((await site.get(target)).body.decode()) == set()
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from watcher.drawing.captions import ENGLISH as PLOTS
 from watcher.web.html.english_problems import ENGLISH_PROBLEMS
 from watcher.web.html.english_trail import ENGLISH_TRAIL
 
@@ -300,6 +301,7 @@ ENGLISH: Final[Mapping[str, str]] = MappingProxyType(
         "unreadable": "The store cannot be read",
         "too-often": "This address asks too often. Try again in some seconds.",
         "back": "Back to the overview",
+        **PLOTS,
         **ENGLISH_TRAIL,
         **ENGLISH_PROBLEMS,
     }

@@ -13,6 +13,7 @@ from watcher.core.incidents.model import kind_of
 from watcher.core.polling.result import Cause
 from watcher.core.routing.reason import NotAnnounced
 from watcher.core.training.decision import DecisionReason
+from watcher.drawing.captions import ENGLISH as PLOTS
 from watcher.reports.overview import OpenKind
 from watcher.web.html.english import ENGLISH
 from watcher.web.html.fleet.filter import STATUSES
@@ -32,6 +33,7 @@ BY_KIND = {
     *(f"outage-{kind_of(cause)}" for cause in Cause),
     *(f"state-{state}" for state in State),
     *(f"badge-{kind}" for kind in OpenKind),
+    *PLOTS,
     *(f"status-{status}" for status in STATUSES),
     *(f"{part}-{code}" for part in ("problem", "remedy") for code in ProblemCode),
     *(f"not-announced-{why}" for why in NotAnnounced),
