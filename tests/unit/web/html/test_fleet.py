@@ -132,4 +132,4 @@ def test_the_ends_are_of_the_services_that_are_shown() -> None:
 def test_a_page_of_hundreds_of_services_stays_small() -> None:
     html = html_of(fleet(60, 60, 60))
     assert len(html) < 100_000
-    assert len(re.findall('class="pb"', html)) == 30
+    assert len(re.findall('class="pb nk"', html)) == 30
