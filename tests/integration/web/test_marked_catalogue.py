@@ -80,10 +80,15 @@ def unmarked(page: str) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> SignedSite:
-    path: Path = make_store(tmp_path_factory.mktemp("marked"))
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = make_store(tmp_path_factory.mktemp("marked"))
     asyncio.run(fill(path))
-    return SignedSite(path, None, Renderer(texts()))
+    return path
+
+
+@pytest.fixture(scope="module")
+def site(store: Path) -> SignedSite:
+    return SignedSite(store, None, Renderer(texts()))
 
 
 @pytest.mark.parametrize("target", [*PAGES, f"/training/main/shop0000001/pop/{EVIL}"])
@@ -97,6 +102,16 @@ async def test_a_badge_a_plot_and_an_error_are_of_the_catalogue_too(site: Signed
     plots = ("/plot/main/shop0000001.svg", "/plot/main/shop0000001/pop/w0.svg")
     for target in (*plots, SHOP.replace("/service/", "/badge/") + ".svg", "/nothing-here", "/service/main/none"):
         assert unmarked((await site.get(target)).body.decode()) == set()
+
+
+async def test_the_forms_are_of_the_catalogue_too(store: Path) -> None:
+    signed = SignedSite(store, "sesame", Renderer(texts()))
+    await signed.sign_in()
+    page = (await signed.get("/deliveries")).body.decode()
+    drop = re.search(r'href="(/deliveries/drop\?id=msg_\w+)"', page)
+    assert drop is not None
+    for target in ("/deliveries", "/silences", "/", drop[1]):
+        assert unmarked((await signed.get(target)).body.decode()) == set(), target
 
 
 def states() -> list[Overview]:
