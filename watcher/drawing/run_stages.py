@@ -39,7 +39,7 @@ class Frame:
 
 
 WIDE = Frame(width=880, left=175, right=110, row=54, bars=0, marks=6)
-NARROW = Frame(width=340, left=20, right=75, row=76, bars=24, marks=3)
+NARROW = Frame(width=300, left=20, right=75, row=76, bars=24, marks=3)
 """For a phone: the title of a row is above its bars."""
 
 

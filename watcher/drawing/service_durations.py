@@ -15,6 +15,9 @@ from watcher.drawing.captions import Captions, english
 from watcher.drawing.palette import BAND, FAINT, GRID, INK, MEDIAN, OUTCOMES
 
 LEFT = 70
+NARROW_LEFT = 50
+HALF_LABEL = 32
+"""Half of the width of a day below the axis."""
 RIGHT = 20
 PANEL = 190
 PLOT = 130
@@ -25,7 +28,7 @@ MINUTE = timedelta(minutes=1)
 STEPS = 100
 """The band is computed at so many times of a panel."""
 WIDE = 880
-NARROW = 340
+NARROW = 300
 """The width for a phone."""
 
 
@@ -55,7 +58,9 @@ def draw_durations(  # noqa: PLR0913, PLR0917 - the parts of one picture
     captions: Captions = english,
 ) -> str:
     """Return the picture of the durations of a service between two times, UTC; axes are in the zone."""
-    times = TimeAxis(first, last, LEFT, width - RIGHT, zone, parts=min(width // 80, TIME_MARKS))
+    times = TimeAxis(
+        first, last, LEFT if width == WIDE else NARROW_LEFT, width - RIGHT, zone, parts=min(width // 75, TIME_MARKS)
+    )
     heading = svg.wrapped(20, 28, title, width - 40, font_size=16 if width == WIDE else 12, fill=INK)
     top = 33.0 + svg.LINE * len(heading)
     legend = svg.wrapped(20, top, captions("plot-legend"), width - 40, fill=FAINT)
@@ -104,7 +109,8 @@ def _grid(axis: DurationAxis, times: TimeAxis, bottom: float) -> Iterator[str]:
         yield svg.label(times.start - 6, mark.at + 4, mark.text, fill=FAINT, text_anchor="end")
     for mark in times.marks():
         yield svg.line(mark.at, bottom, mark.at, bottom + 4, stroke=FAINT)
-        yield svg.label(mark.at, bottom + 17, mark.text, fill=FAINT, text_anchor="middle", font_size=11)
+        x = min(mark.at, times.end + RIGHT - HALF_LABEL)
+        yield svg.label(x, bottom + 17, mark.text, fill=FAINT, text_anchor="middle", font_size=11)
 
 
 def _usual_over_time(runs: Sequence[PastRun]) -> Iterator[_Usual]:

@@ -139,7 +139,7 @@ async def test_a_picture_permits_its_own_style_alone_and_has_a_form_for_a_phone(
     assert style is not None
     source = base64.b64encode(hashlib.sha256(style[1]).digest()).decode()
     assert f"style-src 'sha256-{source}';" in answer.headers["content-security-policy"]
-    assert [b'width="880"' in answer.body, b'width="340"' in narrow.body] == [True, True]
+    assert [b'width="880"' in answer.body, b'width="300"' in narrow.body] == [True, True]
 
 
 async def test_a_badge_names_the_gravest_problem_of_a_service(path: Path) -> None:

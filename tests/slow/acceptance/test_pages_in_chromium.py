@@ -210,7 +210,7 @@ def test_a_plot_is_drawn_for_the_scheme_and_the_width_of_the_reader(
             plot = other.go(path).locator("img.plot")
             plot.scroll_into_view_if_needed()
             pictures[scheme, width] = plot.screenshot()
-            assert plot.evaluate("image => image.complete && image.naturalWidth") == (340 if width == 360 else 880)
+            assert plot.evaluate("image => image.complete && image.naturalWidth") == (300 if width == 360 else 880)
             # Opened by itself, under its own policy.
             other.go(plot.evaluate("image => new URL(image.currentSrc).pathname"))
             ground = other.page.evaluate("getComputedStyle(document.querySelector('rect')).fill")

@@ -27,6 +27,7 @@ HOSTILE = (
     "x" * 5000,
 )
 MINUTE = timedelta(minutes=1)
+MIDNIGHT = NOW.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def elements(picture: str) -> list[tuple[str, str]]:
@@ -112,10 +113,12 @@ def a_picture(*, narrow: bool) -> list[str]:
     assert row is not None
     title = "grocery-feed-of-the-shop (6wxgu1abcde) personalRecommend maqll0abcde"
     panel = Panel("personalRecommend", past_runs([60.0] * 40), 2)
-    frame, width = (run_stages.NARROW, 340) if narrow else (run_stages.WIDE, 880)
+    frame, width = (run_stages.NARROW, service_durations.NARROW) if narrow else (run_stages.WIDE, 880)
     return [
         draw_runs(title, [row] * 3, frame),
         draw_durations(title, [panel, panel], NOW - timedelta(days=90), NOW, UTC, width),
+        # A mark at the very end.
+        draw_durations(title, [panel], MIDNIGHT - timedelta(days=28), MIDNIGHT, UTC, width),
     ]
 
 
@@ -125,7 +128,7 @@ def test_no_text_leaves_the_picture(*, narrow: bool) -> None:
         root = ET.fromstring(picture)  # noqa: S314 - our own picture
         width = float(root.attrib["width"])
         for item in (item for item in root.iter() if item.tag.endswith("text")):
-            length = len(item.text or "") * 0.5 * float(item.attrib.get("font-size", "12"))
+            length = len(item.text or "") * 0.52 * float(item.attrib.get("font-size", "12"))
             start = float(item.attrib["x"]) - length * {"end": 1, "middle": 0.5}.get(
                 item.attrib.get("text-anchor", ""), 0
             )
