@@ -154,6 +154,8 @@ class FakeApi:
     """Service and version to status."""
     services: list[str] | None = None
     """The services of the account; ``None`` for those of the trainings. Another service is answered by a 404."""
+    names: dict[str, str] = field(default_factory=dict)
+    """The names of services; any other service has a name that is made of its id."""
     cycle: str | None = None
     """``learningInterval`` of the services; ``None`` for services without updates."""
     updates: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
@@ -267,7 +269,11 @@ class FakeApi:
         """Return the document of the true answer for this path; ``None`` for a thing that does not exist."""
         parts = path.split("/")
         if path.endswith("/services"):
-            return {"services": [_service(service) for service in self.listed_services()], "offset": 0, "limit": 1000}
+            return {
+                "services": [_service(service, self.names.get(service)) for service in self.listed_services()],
+                "offset": 0,
+                "limit": 1000,
+            }
         service = parts[4]
         if self.services is not None and service not in self.services:
             return None
@@ -293,8 +299,8 @@ def target_of(url: str) -> str:
     return f"{parts.path}?{parts.query}" if parts.query else parts.path
 
 
-def _service(service: str) -> dict[str, object]:
-    return {"serviceId": service, "name": f"name of {service}", "status": "enable"}
+def _service(service: str, name: str | None = None) -> dict[str, object]:
+    return {"serviceId": service, "name": name or f"name of {service}", "status": "enable"}
 
 
 def _training(service: str, version: str, status: str, created: datetime) -> dict[str, object]:

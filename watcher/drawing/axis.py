@@ -38,6 +38,8 @@ class DurationAxis:
     longest: timedelta
     start: float
     end: float
+    parts: int = DURATION_MARKS
+    """The most parts that marks divide it into."""
 
     def at(self, duration: timedelta) -> float:
         """Return the coordinate of a duration; a longer one than the longest is put there."""
@@ -46,7 +48,7 @@ class DurationAxis:
 
     def marks(self) -> list[Tick]:
         """Return round durations from 0 on."""
-        step = timedelta(seconds=round_step(self.longest.total_seconds(), DURATION_MARKS))
+        step = timedelta(seconds=round_step(self.longest.total_seconds(), self.parts))
         return [Tick(self.at(step * count), format_duration(step * count)) for count in range(self.longest // step + 1)]
 
 
@@ -59,6 +61,8 @@ class TimeAxis:
     start: float
     end: float
     zone: tzinfo | None
+    parts: int = TIME_MARKS
+    """The most parts that marks divide it into."""
 
     def at(self, time: datetime) -> float:
         """Return the coordinate of a time."""
@@ -67,7 +71,7 @@ class TimeAxis:
 
     def marks(self) -> list[Tick]:
         """Return round local times."""
-        step = timedelta(seconds=round_step((self.last - self.first).total_seconds(), TIME_MARKS))
+        step = timedelta(seconds=round_step((self.last - self.first).total_seconds(), self.parts))
         form = "%m-%d %H:%M" if step < timedelta(days=1) else "%Y-%m-%d"
         times = _round_times(self.first.astimezone(self.zone), self.last.astimezone(self.zone), step)
         return [Tick(self.at(time), f"{time:{form}}") for time in times]

@@ -9,15 +9,16 @@ from datetime import datetime, timedelta, tzinfo
 from watcher.core.duration import format_duration
 from watcher.core.durations.past_runs import Outcome, PastRun, sample_of
 from watcher.core.durations.usual_durations import UsualDurations, usual_durations
-from watcher.core.plural import counted
 from watcher.drawing import svg
-from watcher.drawing.axis import DurationAxis, TimeAxis
+from watcher.drawing.axis import TIME_MARKS, DurationAxis, TimeAxis
+from watcher.drawing.captions import Captions, english
 from watcher.drawing.palette import BAND, FAINT, GRID, INK, MEDIAN, OUTCOMES
 
-WIDTH = 880
 LEFT = 70
+NARROW_LEFT = 50
+HALF_LABEL = 32
+"""Half of the width of a day below the axis."""
 RIGHT = 20
-TOP = 64
 PANEL = 190
 PLOT = 130
 """The height of the plot within a panel."""
@@ -26,7 +27,9 @@ SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
 STEPS = 100
 """The band is computed at so many times of a panel."""
-LEGEND = "● completed · ✕ failed · ○ stopped · band: the usual middle 80 %, line: the median, as known at that time"
+WIDE = 880
+NARROW = 300
+"""The width for a phone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,35 +48,53 @@ class _Usual:
     usual: UsualDurations
 
 
-def draw_durations(title: str, panels: Sequence[Panel], first: datetime, last: datetime, zone: tzinfo | None) -> str:
+def draw_durations(  # noqa: PLR0913, PLR0917 - the parts of one picture
+    title: str,
+    panels: Sequence[Panel],
+    first: datetime,
+    last: datetime,
+    zone: tzinfo | None,
+    width: int = WIDE,
+    captions: Captions = english,
+) -> str:
     """Return the picture of the durations of a service between two times, UTC; axes are in the zone."""
-    height = TOP + PANEL * len(panels) + BOTTOM
-    times = TimeAxis(first, last, LEFT, WIDTH - RIGHT, zone)
-    parts = [svg.label(20, 28, title, font_size=16, fill=INK), svg.label(20, 48, LEGEND, fill=FAINT)]
-    for place, panel in enumerate(panels):
-        parts += _panel(panel, times, TOP + PANEL * place)
-    return svg.document(WIDTH, height, title, parts)
+    times = TimeAxis(
+        first, last, LEFT if width == WIDE else NARROW_LEFT, width - RIGHT, zone, parts=min(width // 75, TIME_MARKS)
+    )
+    heading = svg.wrapped(20, 28, title, width - 40, font_size=16 if width == WIDE else 12, fill=INK)
+    top = 33.0 + svg.LINE * len(heading)
+    legend = svg.wrapped(20, top, captions("plot-legend"), width - 40, fill=FAINT)
+    top += svg.LINE * len(legend) + 1
+    parts = [*heading, *legend]
+    for panel in panels:
+        drawn, top = _panel(panel, times, top, width, captions)
+        parts += drawn
+    return svg.document(width, top + BOTTOM, title, parts)
 
 
-def _panel(panel: Panel, times: TimeAxis, top: float) -> Iterator[str]:
+def _panel(panel: Panel, times: TimeAxis, top: float, width: int, captions: Captions) -> tuple[list[str], float]:
+    """Return the parts of a panel, and its bottom."""
+    usual = list(_usual_over_time(panel.runs))
+    left = LEFT if width == WIDE else 20
+    heading = svg.wrapped(
+        left, top + 14, f"{panel.type}: {_summary(panel, usual, captions)}", width - left - 20, fill=INK
+    )
+    top += svg.LINE * (len(heading) - 1)
     longest = max((run.duration for run in panel.runs), default=timedelta())
     bottom = top + 24 + PLOT
     axis = DurationAxis(max(longest, SECOND), bottom, top + 24)
-    usual = list(_usual_over_time(panel.runs))
-    yield svg.label(LEFT, top + 14, f"{panel.type}: {_summary(panel, usual)}", fill=INK)
-    yield from _grid(axis, times, bottom)
-    yield from _band(usual, times, axis)
-    yield from _signs(panel.runs, times, axis)
+    bands = _band(usual, times, axis)
+    return [*heading, *_grid(axis, times, bottom), *bands, *_signs(panel.runs, times, axis)], top + PANEL
 
 
-def _summary(panel: Panel, usual: Sequence[_Usual]) -> str:
+def _summary(panel: Panel, usual: Sequence[_Usual], captions: Captions) -> str:
     failed = sum(run.outcome is Outcome.FAILED for run in panel.runs)
-    parts = [counted(len(panel.runs) + panel.unknown, "run"), f"{failed} failed"]
+    parts = [captions("plot-runs", n=len(panel.runs) + panel.unknown), captions("plot-failed", n=failed)]
     if usual:
         known = usual[-1].usual
-        parts.append(f"usually {_rough(known.low)} to {_rough(known.high)}")
+        parts.append(captions("plot-usual", low=_rough(known.low), high=_rough(known.high)))
     if panel.unknown:
-        parts.append(f"{panel.unknown} without a known start not drawn")
+        parts.append(captions("plot-unknown", n=panel.unknown))
     return ", ".join(parts)
 
 
@@ -88,7 +109,8 @@ def _grid(axis: DurationAxis, times: TimeAxis, bottom: float) -> Iterator[str]:
         yield svg.label(times.start - 6, mark.at + 4, mark.text, fill=FAINT, text_anchor="end")
     for mark in times.marks():
         yield svg.line(mark.at, bottom, mark.at, bottom + 4, stroke=FAINT)
-        yield svg.label(mark.at, bottom + 17, mark.text, fill=FAINT, text_anchor="middle", font_size=11)
+        x = min(mark.at, times.end + RIGHT - HALF_LABEL)
+        yield svg.label(x, bottom + 17, mark.text, fill=FAINT, text_anchor="middle", font_size=11)
 
 
 def _usual_over_time(runs: Sequence[PastRun]) -> Iterator[_Usual]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import groupby
 from types import MappingProxyType
 from typing import Final
 
@@ -14,6 +15,7 @@ from watcher.core.durations.current_run import Bounds
 from watcher.core.durations.past_runs import Outcome
 from watcher.core.event import INCIDENT_KINDS, Kind
 from watcher.core.health.problems import DaemonHealth
+from watcher.core.polling.plan import Poll
 from watcher.core.timestamps import to_text
 from watcher.core.training.absence import Missing
 from watcher.core.training.model import ServiceRef, TrainingRef
@@ -46,11 +48,14 @@ from watcher.store.views import EventHistory, HistoryFilter, Views
 MOST_IN_PROGRESS: Final = 200
 RESULTS: Final = 10
 """Results of a type that a row shows."""
-ENDS: Final = 8
+ENDS: Final = 50
+"""The latest ends; a filter leaves some of them."""
 ROWS: Final = 24
 """Services whose results are read: as many rows as the page shows."""
-WITH_EVENT: Final = 20
-"""Problems whose event is read: as many as the page shows."""
+WITH_EVENT: Final = 10
+"""Problems of each kind whose event is read: as many as the page shows."""
+LATEST: Final = 5
+"""The latest events about a problem: one of them reported it."""
 _REPORTED_BY: Final = MappingProxyType(
     {OpenKind.FAILED: Kind.FAILED, OpenKind.STUCK: Kind.STUCK, OpenKind.OVERDUE: Kind.OVERDUE}
 )
@@ -82,8 +87,8 @@ def read_overview(  # noqa: PLR0913 - the parts of one report
     watched = {polled.poll.service for polled in status.polls if not polled.poll.discovers}
     types = [of for of in types_with_runs(views.connection) if of.service_ref in watched]
     problems = sorted(_problems(views, status, types), key=lambda item: (_RANKS[item.kind], item.since))
-    problems = [_with_event(views, item) for item in problems[:WITH_EVENT]] + problems[WITH_EVENT:]
-    names = _names(config)
+    problems = list(_with_events(views, problems))
+    names = _names(polled.poll for polled in status.polls)
     return Overview(
         status=status,
         names=names,
@@ -99,7 +104,7 @@ def read_overview(  # noqa: PLR0913 - the parts of one report
 def overview_without_store(config: Config, daemon: DaemonHealth, error: StoreLost, now: datetime) -> Overview:
     """Return the overview of a daemon whose store is no longer at its place."""
     status = without_store(config, daemon, error, now)
-    return Overview(status=status, names=_names(config), problems=(), services=(), receivers=(), ends=())
+    return Overview(status=status, names=_names(planned(config)), problems=(), services=(), receivers=(), ends=())
 
 
 def _problems(views: Views, status: StatusReport, types: Sequence[TypeRef]) -> Iterator[OpenProblem]:
@@ -138,13 +143,27 @@ def _failed(views: Views, of: TypeRef) -> OpenProblem | None:
     return failed_problem(of, latest[0], good, failures_since(views.connection, of, since))
 
 
+def _with_events(views: Views, problems: Iterable[OpenProblem]) -> Iterator[OpenProblem]:
+    """Yield the problems; the first of each kind have their events."""
+    for _, same in groupby(problems, key=lambda item: item.kind):
+        for number, item in enumerate(same):
+            yield _with_event(views, item) if number < WITH_EVENT else item
+
+
 def _with_event(views: Views, problem: OpenProblem) -> OpenProblem:
     """Add the event that reported a problem: it has who was notified."""
     of = problem.of
     retraining = RetrainingRef(of.account, of.service, of.type).subject
     subject = retraining if problem.ref is None else problem.ref.subject
-    found = _latest_event(views, subject, frozenset({_REPORTED_BY[problem.kind]}))
-    return replace(problem, event=found)
+    wanted = HistoryFilter(subject=subject, kinds=frozenset({_REPORTED_BY[problem.kind]}), limit=LATEST)
+    found = [item for item in views.history(wanted) if _is_about(problem, item)]
+    return replace(problem, event=found[-1] if found else None)
+
+
+def _is_about(problem: OpenProblem, item: EventHistory) -> bool:
+    """Say whether an event reported a problem: a missing start and a missing completion have one subject."""
+    overdue = item.event.overdue
+    return overdue is None or overdue.missing is problem.missing
 
 
 def _latest_event(views: Views, subject: str, kinds: frozenset[str]) -> EventHistory | None:
@@ -156,6 +175,15 @@ def _outage_events(views: Views, status: StatusReport) -> Mapping[str, EventHist
     found = {item.id: _latest_event(views, item.subject, kinds) for item in status.incidents[:WITH_EVENT]}
     since = {item.id: item.since for item in status.incidents}
     return {key: item for key, item in found.items() if item is not None and item.event.recorded_at >= since[key]}
+
+
+def with_results(views: Views, rows: Iterable[ServiceRow]) -> list[ServiceRow]:
+    """Return rows with the latest results of each type."""
+    return [replace(row, types=[_with_results(views, item) for item in row.types]) for row in rows]
+
+
+def _with_results(views: Views, item: TypeResults) -> TypeResults:
+    return replace(item, results=latest_results(views.connection, item.of, RESULTS))
 
 
 def _services(
@@ -224,5 +252,5 @@ def _receivers(config: Config, status: StatusReport) -> Iterator[ReceiverRow]:
         )
 
 
-def _names(config: Config) -> dict[ServiceRef, str]:
-    return {service: min(found) for service, found in service_names(planned(config)).items() if found}
+def _names(polls: Iterable[Poll]) -> dict[ServiceRef, str]:
+    return {service: min(found) for service, found in service_names(polls).items() if found}

@@ -12,7 +12,7 @@ from watcher.core.routing.silence import may_concern
 from watcher.core.training.model import ServiceRef, TrainingRef
 from watcher.operations.errors import OperationRefusedError
 from watcher.reading.trainings import planned
-from watcher.reports.polls import with_discovered
+from watcher.reports.polls import named, with_discovered
 from watcher.reports.status import PollReport, StatusReport
 from watcher.reports.trainings import service_names, text_by_id
 from watcher.store.views import Views
@@ -24,7 +24,7 @@ def find_service(config: Config, views: Views, states: Mapping[str, PollState], 
     Raises:
         OperationRefusedError: there is none, or there are several.
     """
-    names = service_names(with_discovered(planned(config), states))
+    names = known_names(config, states)
     known = {**{item.service: set[str]() for item in views.training_counts()}, **names}
     found = _called(text, known) or _called(text, views.names_in_events())
     if len(found) == 1:
@@ -35,9 +35,14 @@ def find_service(config: Config, views: Views, states: Mapping[str, PollState], 
     raise OperationRefusedError(f"there is no service {text!r}; aitems-watcher status --all lists what is known")
 
 
+def known_names(config: Config, states: Mapping[str, PollState]) -> dict[ServiceRef, set[str]]:
+    """Return the names of each service: those of the configuration, or else that of AiTEMS."""
+    return service_names(named(with_discovered(planned(config), states), states))
+
+
 def text_with_id(config: Config, views: Views, text: str) -> str:
     """Return a part of a training with the id of its service where it begins with the name of one."""
-    found = text_by_id(text, service_names(planned(config)))
+    found = text_by_id(text, known_names(config, views.polls()))
     return text_by_id(text, views.names_in_events()) if found == text else found
 
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from watcher.core.health.problems import ProblemCode
-from watcher.core.training.absence import Missing
+from watcher.core.training.absence import Missing, OverdueFacts
 from watcher.core.training.model import ServiceRef, TrainingRef
+from watcher.reports.polls import serves
 from watcher.store.runs.latest import RunResult, TypeRef
 
 if TYPE_CHECKING:
@@ -50,6 +51,11 @@ class OpenProblem:
     """Whether ``since`` is the last start or completion; ``False`` where polls saw none yet."""
     event: EventHistory | None = None
     """The event about it, with who was notified; ``None`` where it was not read, or is no longer in the store."""
+
+    @property
+    def overdue(self) -> OverdueFacts | None:
+        """When a missing training was due, and by which rule; ``None`` where its event is not known."""
+        return None if self.event is None else self.event.event.overdue
 
     @property
     def ref(self) -> TrainingRef | None:
@@ -184,6 +190,30 @@ class Overview:
                 key = (polled.poll.service.account, str(polled.state.cause or ""))
                 groups.setdefault(key, []).append(polled)
         return [FailingPolls(account=account, polls=found) for (account, _), found in sorted(groups.items())]
+
+    @property
+    def unpolled(self) -> Mapping[TrainingRef, datetime]:
+        """The trainings in progress that cannot be polled, with the latest answer about each."""
+        if not self.outages:
+            return {}
+        about = [outage.subject for outage in self.outages]
+        polls: dict[ServiceRef, list[PollReport]] = {}
+        for polled in self.status.polls:
+            polls.setdefault(polled.poll.service, []).append(polled)
+
+        def is_cut_off(ref: TrainingRef) -> bool:
+            serving = [item for item in polls.get(ref.service_ref, ()) if serves(item.poll, ref.service_ref, ref)]
+            cut_off = (item.failing and any(is_about(subject, item.poll) for subject in about) for item in serving)
+            return bool(serving) and all(cut_off)
+
+        found = (item for item in self.status.trainings if item.snapshot.run is not None)
+        return {item.snapshot.ref: item.last_seen for item in found if is_cut_off(item.snapshot.ref)}
+
+    def failures_of(self, outage: Incident) -> int:
+        """Return the number of failed polls in a row that an open incident is about."""
+        return sum(
+            item.state.failures for item in self.status.polls if item.failing and is_about(outage.subject, item.poll)
+        )
 
     @property
     def in_progress(self) -> Sequence[KnownTraining]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from watcher.core.plural import counted
 from watcher.core.polling.plan import EVERY_SERVICE, Poll, discovered
@@ -34,6 +35,16 @@ def with_discovered(polls: Iterable[Poll], states: Mapping[str, PollState]) -> I
             continue
         if (poll := discovered(discovering[service.account], service, None)) is not None:
             yield poll
+
+
+def named(polls: Iterable[Poll], states: Mapping[str, PollState]) -> Iterator[Poll]:
+    """Return these polls; a service that the configuration does not name has the name that AiTEMS gives it."""
+    for poll in polls:
+        state = states.get(poll.service.subject)
+        if poll.attributes.name is not None or state is None or state.name is None:
+            yield poll
+        else:
+            yield replace(poll, attributes=replace(poll.attributes, name=state.name))
 
 
 def with_views(polls: Iterable[Poll], states: Mapping[str, PollState]) -> Iterator[Poll]:

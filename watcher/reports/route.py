@@ -16,6 +16,22 @@ from watcher.reports.route_warnings import MENTIONING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TriedRoute:
+    """A route, tried on an event."""
+
+    route: Route
+    mismatch: Mismatch | None
+    """The first key that does not match; ``None`` if all match or the route was not tried."""
+    taken_by: Route | None
+    """The route that took the event before, so that this one was not tried."""
+
+    @property
+    def takes(self) -> bool:
+        """Whether it takes the event."""
+        return self.mismatch is None and self.taken_by is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RouteAnswer:
     """Whether one route matches an event, and the reason."""
 
@@ -77,30 +93,39 @@ def report_on(event: Event, config: Config, recent: int = 1, silence: Silence | 
     matching = tuple(matching_routes(event, config.routes))
     return RouteReport(
         reason=reason_text(planned.reason),
-        routes=tuple(_answers(event, config.routes, matching)),
+        routes=tuple(_answer(tried) for tried in tried_routes(event, config.routes)),
         recipients=() if silence is not None else tuple(_recipient_report(to, matching, config) for to in planned.to),
         silence=silence,
     )
 
 
-def _answers(event: Event, routes: Sequence[Route], matching: Sequence[Route]) -> Iterator[RouteAnswer]:
-    last = matching[-1] if matching and not matching[-1].continues else None
+def tried_routes(event: Event, routes: Sequence[Route]) -> Iterator[TriedRoute]:
+    """Yield every route in order: whether it takes the event, and why not."""
+    last: Route | None = None
     for route in routes:
-        tried = last is None or route.number <= last.number
-        mismatch = route.match.mismatch(event) if tried else None
-        yield RouteAnswer(
-            route=route.number,
-            takes=route in matching,
-            why=_reason(route, mismatch) if last is None or tried else f"not tried: {last.name} matched first",
-            differs=None if mismatch is None else mismatch.key,
-            to=route.to,
-        )
+        mismatch = route.match.mismatch(event) if last is None else None
+        yield TriedRoute(route=route, mismatch=mismatch, taken_by=last)
+        if last is None and mismatch is None and not route.continues:
+            last = route
 
 
-def _reason(route: Route, mismatch: Mismatch | None) -> str:
-    if mismatch is not None:
-        return mismatch_text(mismatch)
-    return "everything matches; the next routes are tried too" if route.continues else "everything matches"
+def _answer(tried: TriedRoute) -> RouteAnswer:
+    route = tried.route
+    return RouteAnswer(
+        route=route.number,
+        takes=tried.takes,
+        why=_reason(tried),
+        differs=None if tried.mismatch is None else tried.mismatch.key,
+        to=route.to,
+    )
+
+
+def _reason(tried: TriedRoute) -> str:
+    if tried.taken_by is not None:
+        return f"not tried: {tried.taken_by.name} matched first"
+    if tried.mismatch is not None:
+        return mismatch_text(tried.mismatch)
+    return "everything matches; the next routes are tried too" if tried.route.continues else "everything matches"
 
 
 def mismatch_text(mismatch: Mismatch) -> str:

@@ -31,7 +31,7 @@ from watcher.core.polling.plan import Poll
 from watcher.core.polling.result import PollState
 from watcher.core.routing.silence import Silence
 from watcher.core.training.model import Phase, ServiceRef, Snapshot, TrainingRef
-from watcher.reports.polls import serves, target_text, with_discovered, with_views
+from watcher.reports.polls import named, serves, target_text, with_discovered, with_views
 from watcher.reports.trainings import NO_FILTER, Selection, TrainingTotals
 
 if TYPE_CHECKING:
@@ -192,7 +192,7 @@ def poll_reports(polls: Iterable[Poll], states: Mapping[str, PollState]) -> list
     """Join each poll with its recorded state."""
     return [
         PollReport(poll=poll, state=states.get(poll.key) or PollState(key=poll.key))
-        for poll in with_views(with_discovered(polls, states), states)
+        for poll in with_views(named(with_discovered(polls, states), states), states)
     ]
 
 

@@ -172,6 +172,7 @@ def poll_row(state: PollState) -> Row:
         "failed_since": write_time(state.failed_since),
         "cause": None if state.cause is None else state.cause.value,
         "detail": state.detail,
+        "name": state.name,
     }
 
 
@@ -186,6 +187,7 @@ def read_poll(row: RowMapping) -> PollState:
         failed_since=read_time(row["failed_since"]),
         cause=None if row["cause"] is None else Cause(row["cause"]),
         detail=row["detail"],
+        name=row["name"],
     )
 
 

@@ -171,6 +171,7 @@ poll = Table(
     Column("failed_since", StoredText),
     Column("cause", StoredText),
     Column("detail", StoredText),
+    Column("name", StoredText),
 )
 """One row a recurring poll: its latest good answer, or the reason for its failures."""
 

@@ -140,6 +140,12 @@ class Views:
             query = query.where(or_(lists, key.startswith(trainings_of, autoescape=True)))
         return {row["key"]: read_poll(row) for row in self._connection.execute(query).mappings()}
 
+    def service_name(self, service: ServiceRef) -> str | None:
+        """Return the name of a service in the latest list of services, if one has shown it."""
+        table = schema.poll.c
+        found: str | None = self._connection.scalar(select(table.name).where(table.key == service.subject))
+        return found
+
     def overdue(self) -> list[Retraining]:
         """Return the retrainings that were reported as overdue, by service and type."""
         table = schema.retraining

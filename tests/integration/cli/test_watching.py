@@ -31,7 +31,8 @@ from watcher.reading.overview import read_overview
 from watcher.reports.overview import OpenKind, OpenProblem, Overview, ReceiverRow
 from watcher.store.runs.latest import TypeRef
 from watcher.store.views import open_views
-from watcher.web.html.overview_page import OverviewFilter, overview_values
+from watcher.web.html.fleet.filter import OverviewFilter
+from watcher.web.html.overview_page import overview_values
 from watcher.web.html.renderer import Renderer
 from watcher.web.html.session import Session
 

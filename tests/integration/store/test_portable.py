@@ -49,7 +49,7 @@ from watcher.store.actions import latest as latest_actions
 from watcher.store.deliveries import Deliveries
 from watcher.store.delivery import queue
 from watcher.store.delivery.operator_actions import OperatorActions
-from watcher.store.delivery.views import DeliveryFilter
+from watcher.store.delivery.views import DeliveryFilter, sent_deliveries
 from watcher.store.ended_sessions import EndedSessions, ended_sessions
 from watcher.store.epoch import new_epoch, write_fact
 from watcher.store.errors import StaleSnapshot
@@ -322,6 +322,9 @@ def read(database: Database) -> None:
         assert [item.target for item in latest_actions(views.connection, {ActionKind.TEST}, 9)] == ["hook"]
         assert list(latest_on(views.connection, ["hook"], ActionKind)) == ["hook"]
         assert list(ended_sessions(views.connection, NOW)) == ["0123456789abcdef"]
+        found = views.deliveries(DeliveryFilter(states=frozenset(State), beginning="msg_"))
+        assert len(sent_deliveries(views.connection, [item.id for item in found])) == len(found)
+        views.service_name(known.ref.service_ref)
 
 
 def read_runs(database: Database) -> None:

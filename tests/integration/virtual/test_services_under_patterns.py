@@ -29,6 +29,8 @@ from watcher.core.polling.schedule import Cadence
 from watcher.core.training.model import ServiceRef
 from watcher.http import HttpResult
 from watcher.pipeline.polling.poller import Poller
+from watcher.store.url import sqlite_url
+from watcher.store.views import open_views
 
 LATE_REASONS: Final = ("the service was gone", "AiTEMS could not be polled", "the watcher did not poll")
 Scenario = Callable[[FakeApi, Poller], Awaitable[None]]
@@ -331,3 +333,20 @@ def test_a_catch_up_does_not_wait_for_a_service_that_is_gone(tmp_path: Path) -> 
     assert receiver.kinds == ["unreachable", "recovered", "succeeded", "succeeded", "gone"]
     times = {events[0].kind: at for at, events in zip(receiver.times, receiver.messages, strict=True)}
     assert times[Kind.SUCCEEDED] - times[Kind.RECOVERED] < 10
+
+
+def test_the_names_that_aitems_gives_are_kept_for_reports(tmp_path: Path) -> None:
+    names: list[dict[str, str | None]] = []
+
+    async def scenario(api: FakeApi, poller: Poller) -> None:
+        names.append({key: poller.cache.poll(f"service:main/{key}").name for key in ("a1", "a2")})
+        api.names = {"a1": "another"}
+        await asyncio.sleep(400)
+        names.append({key: poller.cache.poll(f"service:main/{key}").name for key in ("a1", "a2")})
+
+    # The service a2 has a watch of its own, too.
+    follow(tmp_path, ["*", "a2"], scenario)
+    assert names[0] == {"a1": "name of a1", "a2": "name of a2"}
+    assert names[1] == {"a1": "another", "a2": "name of a2"}
+    with open_views(sqlite_url(tmp_path / "watcher.db")) as views:
+        assert views.service_name(ServiceRef("main", "a1")) == "another"

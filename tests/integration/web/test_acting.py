@@ -159,7 +159,7 @@ async def test_a_retry_and_a_drop_name_their_author_on_every_page(place: Place) 
         late = await person.act("/deliveries/retry", id=identity)
         assert (late.status_code, f"delivery {identity} was dropped" in late.text) == (409, True)
         training = (await person.ask("GET", f"/training/main/{SERVICE}/pop/v1")).text
-        assert "dropped by kim, retried by kim" in training
+        assert "retried by kim, dropped by kim" in training
         document = (await person.ask("GET", "/api/v1/deliveries?state=dropped")).json()
     (delivery,) = document["deliveries"]
     assert [(item["action"], item["by"]) for item in delivery["actions"]] == [("retry", "kim"), ("drop", "kim")]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,17 +31,26 @@ from watcher.web.pages import Guard
 
 SHOP = "/service/main/shop0000001"
 EVIL = "%3DHYPERLINK(%22http%3A%2F%2Fx%22%3B%22%0A%2C%22)"
-PAGES = ["/", "/?q=shop&label=a%3Db", SHOP, "/training/main/shop0000001/pop/w0", "/deliveries", "/silences"]
+PAGES = [
+    "/",
+    "/?q=shop&label=a%3Db",
+    "/services",
+    "/services?status=in-progress&page=2",
+    SHOP,
+    "/training/main/shop0000001/pop/w0",
+    "/deliveries",
+    "/silences",
+]
 
 
 class SignedSite:
     """The pages with a token, and the operations that they asked for."""
 
-    def __init__(self, path: Path, token: str | None = "sesame") -> None:
+    def __init__(self, path: Path, token: str | None = "sesame", renderer: Renderer | None = None) -> None:
         self.asked: list[tuple[str, Mapping[str, object]]] = []
         secret = None if token is None else lambda: Secret(token)
         sessions, found = Sessions(secret), sources(path)
-        site = Site(sources=found, sessions=sessions, renderer=Renderer(), act=self.act)
+        site = Site(sources=found, sessions=sessions, renderer=renderer or Renderer(), act=self.act)
 
         def is_signed_in(request: Request) -> bool:
             return sessions.of(request, found.utc_now()).signed_in
@@ -93,6 +104,17 @@ async def test_hostile_text_of_aitems_stays_text(path: Path) -> None:
     assert '=HYPERLINK("' not in page
 
 
+async def test_a_service_that_a_filter_brings_forward_has_its_results(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As if it were far down the list of a large fleet.
+    monkeypatch.setattr("watcher.reading.overview.ROWS", 0)
+    monkeypatch.setattr("watcher.web.html.routes.READ_ROWS", 0)
+    for target in ("/?q=shop", "/services"):
+        page = (await SignedSite(path, None).get(target)).body.decode()
+        assert re.search(r"Latest \d+: \d+ completed", page), target
+
+
 @pytest.mark.parametrize(
     "target",
     [
@@ -113,6 +135,16 @@ async def test_a_picture_is_the_one_of_the_command(path: Path, target: str) -> N
     answer = await SignedSite(path, None).get(target)
     assert (answer.status, answer.headers["content-type"]) == (200, "image/svg+xml")
     assert answer.body.startswith(b"<svg")
+
+
+@pytest.mark.parametrize("target", ["/plot/main/shop0000001.svg", "/plot/main/shop0000001/pop/w0.svg"])
+async def test_a_picture_permits_its_own_style_alone_and_has_a_form_for_a_phone(path: Path, target: str) -> None:
+    answer, narrow = [await SignedSite(path, None).get(f"{target}{query}") for query in ("", "?narrow=1")]
+    style = re.search(rb"<style>(.*)</style>", answer.body)
+    assert style is not None
+    source = base64.b64encode(hashlib.sha256(style[1]).digest()).decode()
+    assert f"style-src 'sha256-{source}';" in answer.headers["content-security-policy"]
+    assert [b'width="880"' in answer.body, b'width="300"' in narrow.body] == [True, True]
 
 
 async def test_a_badge_names_the_gravest_problem_of_a_service(path: Path) -> None:

@@ -5,16 +5,21 @@ from __future__ import annotations
 import asyncio
 from contextlib import closing
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from tests.integration.cli.test_stats import NOW, run_days_ago
 from tests.integration.web.invented_store import make_store, sources
+from tests.unit.reports.facts import event
 from watcher.core.batch import Batch
 from watcher.core.durations.past_runs import Outcome
+from watcher.core.event import Kind
 from watcher.core.health.problems import RUNNING
+from watcher.core.training.absence import Missing, OverdueFacts
 from watcher.core.training.model import TrainingRef
+from watcher.core.training.retraining import Retraining, RetrainingRef
 from watcher.reading.overview import read_overview
 from watcher.reports.overview import Overview
 from watcher.store.polls import PollStore
@@ -53,3 +58,25 @@ def test_a_long_row_of_failures_still_has_its_last_good_version(overview: Overvi
 def test_a_removed_receiver_has_a_row_as_long_as_deliveries_wait_for_it(overview: Overview) -> None:
     rows = {item.name: item.kind for item in overview.receivers}
     assert rows == {"console": "log", "hook": ""}
+
+
+def test_a_missing_start_and_a_missing_completion_have_each_their_own_event(tmp_path: Path) -> None:
+    path, of = make_store(tmp_path), RetrainingRef("main", "shop0000001", "pop")
+    due = {missing: NOW - timedelta(hours=hours) for missing, hours in ((Missing.START, 5), (Missing.COMPLETED, 2))}
+    events = tuple(
+        event(
+            id=f"evt_{missing.value}",
+            kind=Kind.OVERDUE,
+            subject=of.subject,
+            seq=seq,
+            overdue=OverdueFacts(
+                missing=missing, last=None, expected_at=time, deadline=time, period=timedelta(hours=1), starts=None
+            ),
+        )
+        for seq, (missing, time) in enumerate(due.items(), start=1)
+    )
+    state = Retraining(ref=of, since=NOW - timedelta(days=9), reported=frozenset(due), seq=2)
+    with closing(open_database(path, purpose="test", now=NOW)) as database:
+        asyncio.run(PollStore(database).record(Batch(events=events, retrainings=(state,))))
+    found = {item.missing: item.overdue for item in asyncio.run(_read(path)).problems if item.missing is not None}
+    assert {missing: facts.expected_at for missing, facts in found.items() if facts is not None} == due

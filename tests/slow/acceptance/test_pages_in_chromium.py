@@ -195,6 +195,8 @@ def every_page(person: Visit) -> dict[str, str]:
     assert training is not None
     return {
         "overview": "/",
+        "failed only": "/?status=failed",
+        "services": "/services",
         "service": service,
         "training": training,
         "deliveries": "/deliveries",
@@ -214,10 +216,34 @@ def test_each_page_is_accessible_and_without_an_error_in_both_schemes_and_on_a_p
             other = visit(context, place)
             for name, path in paths.items():
                 page = other.go(path)
+                page.evaluate("document.querySelectorAll('details').forEach((list) => { list.open = true; })")
                 found = Axe().run(page).response["violations"]
                 assert [(name, scheme, width, item["id"]) for item in found] == []
                 assert page.evaluate("document.documentElement.scrollWidth") == width, (name, "scrolls sideways")
             assert other.errors == []
+
+
+def test_a_plot_is_drawn_for_the_scheme_and_the_width_of_the_reader(
+    browser: Browser, place: Place, person: Visit
+) -> None:
+    person.sign_in()
+    path = every_page(person)["training"]
+    state = person.page.context.storage_state()
+    pictures = {}
+    for scheme, width in (("light", 1280), ("dark", 1280), ("light", 360)):
+        size = {"width": width, "height": 800}
+        with browser.new_context(color_scheme=scheme, viewport=size, storage_state=state) as context:  # type: ignore[arg-type]  # literals
+            other = visit(context, place)
+            plot = other.go(path).locator("img.plot")
+            plot.scroll_into_view_if_needed()
+            pictures[scheme, width] = plot.screenshot()
+            assert plot.evaluate("image => image.complete && image.naturalWidth") == (300 if width == 360 else 880)
+            # Opened by itself, under its own policy.
+            other.go(plot.evaluate("image => new URL(image.currentSrc).pathname"))
+            ground = other.page.evaluate("getComputedStyle(document.querySelector('rect')).fill")
+            assert ground == ("rgb(23, 27, 32)" if scheme == "dark" else "rgb(255, 255, 255)")
+            assert other.errors == []
+    assert pictures["light", 1280] != pictures["dark", 1280]
 
 
 def test_a_wrong_token_is_refused_and_the_right_one_leads_back(person: Visit) -> None:
@@ -326,6 +352,33 @@ def test_an_alert_arrives_live_and_a_delivery_is_dropped(person: Visit) -> None:
     assert person.errors == []
 
 
+def test_a_text_that_is_being_typed_survives_parts_that_come_and_go(person: Visit) -> None:
+    person.sign_in()
+    page, path = person.page, every_page(person)["service"]
+    target = f"{person.place.control}/_control/services/{path.rsplit('/', 1)[1]}/trains/pop/versions/typed000001"
+    page.fill("input[name=q]", "half a wo")
+    _put(target, "learning")
+    page.locator("#live-progress", has_text="learning").first.wait_for()
+    _put(target, "learningFailed")
+    page.locator("#live-problems", has_text="learningFailed").wait_for()
+    assert page.title().startswith(page.inner_text("h1"))
+    assert page.input_value("input[name=q]") == "half a wo"
+    assert person.errors == []
+
+
+def test_a_page_with_other_parts_is_not_loaded_again_while_somebody_types(person: Visit) -> None:
+    person.sign_in()
+    page, streams = person.page, "**/live?**"
+    event = "event: parts\ndata: live-of-another-version\n\n"
+    page.route(streams, lambda route: route.fulfill(content_type="text/event-stream", body=event))
+    page.reload()
+    page.fill("input[name=q]", "half a wo")
+    page.locator("#live-status", has_text="The page has changed").wait_for(timeout=20_000)
+    assert page.input_value("input[name=q]") == "half a wo"
+    with page.expect_event("load", timeout=30_000):
+        page.fill("input[name=q]", "")
+
+
 def test_a_page_connects_again_after_a_refusal_and_shows_the_changes_that_it_missed(person: Visit) -> None:
     person.sign_in()
     page, streams = person.page, "**/live?**"
@@ -363,3 +416,26 @@ def test_a_part_with_the_focus_is_replaced_when_it_has_lost_it(person: Visit) ->
     page.evaluate("streams.forEach((stream) => stream.close())")
     page.evaluate("document.activeElement.blur()")
     page.locator("#live-services:not(.old)").wait_for()
+
+
+def test_an_outage_leaves_the_last_known_state_and_is_accessible(browser: Browser, place: Place, person: Visit) -> None:
+    person.sign_in()
+    path = every_page(person)["service"]
+    faults = f"{place.control}/_control/faults"
+    _put(f"{place.control}/_control/services/{path.rsplit('/', 1)[1]}/trains/pop/versions/outage00001", "learning")
+    person.go("/").locator("#live-progress", has_text="learning").first.wait_for()
+    state = person.page.context.storage_state()
+    urlopen(Request(faults, data=b'{"kind": "500"}', headers={"Content-Type": "application/json"})).close()  # noqa: S310 - our own server
+    try:
+        person.page.locator("#live-outages h2", has_text="unreachable").first.wait_for(timeout=240_000)
+        assert "not judged meanwhile" in person.page.inner_text("#live-outages")
+        for scheme, width in (("light", 1280), ("dark", 360)):
+            size = {"width": width, "height": 800}
+            with browser.new_context(color_scheme=scheme, viewport=size, storage_state=state) as context:  # type: ignore[arg-type]  # literals
+                page = visit(context, place).go("/")
+                assert "known" in page.inner_text("#live-progress")
+                assert [item["id"] for item in Axe().run(page).response["violations"]] == []
+                assert page.evaluate("document.documentElement.scrollWidth") == width
+    finally:
+        urlopen(Request(faults, method="DELETE")).close()  # noqa: S310 - our own server
+    person.page.locator("#live-outages:empty").wait_for(state="attached", timeout=120_000)

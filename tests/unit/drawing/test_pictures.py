@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, timedelta
 from xml.etree import ElementTree as ET
@@ -13,7 +14,7 @@ from tests.support.runs import ended_run
 from tests.unit.reports.facts import EVIL
 from watcher.core.durations.current_run import Bounds, CurrentRun, RunStart, Stage
 from watcher.core.durations.past_runs import Outcome
-from watcher.drawing import service_durations
+from watcher.drawing import palette, run_stages, service_durations, svg
 from watcher.drawing.run_stages import bars_in_progress, bars_of, draw_runs
 from watcher.drawing.service_durations import Panel, draw_durations
 
@@ -26,6 +27,7 @@ HOSTILE = (
     "x" * 5000,
 )
 MINUTE = timedelta(minutes=1)
+MIDNIGHT = NOW.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def elements(picture: str) -> list[tuple[str, str]]:
@@ -46,7 +48,7 @@ def test_hostile_text_stays_text(text: str) -> None:
     assert row is not None
     panels = [Panel(text, past_runs([60.0] * 9), 0)]
     for picture in (draw_runs(text, [row]), draw_durations(text, panels, NOW - timedelta(days=1), NOW, UTC)):
-        assert {name for name, _ in elements(picture)} <= {"svg", "title", "rect", "line", "path", "text"}
+        assert {name for name, _ in elements(picture)} <= {"svg", "title", "style", "rect", "line", "path", "text"}
         assert "href" not in {key for item in ET.fromstring(picture) for key in item.attrib}  # noqa: S314
         assert len(picture) < 20_000
 
@@ -104,3 +106,57 @@ def test_many_runs_make_a_small_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service_durations, "STEPS", 5)
     known = [past_run(3000 + number % 500, timedelta(hours=1460 - number)) for number in range(1460)]
     assert len(draw_durations("shop", [Panel("pop", known, 0)], NOW - timedelta(days=365), NOW, UTC)) < 40_000
+
+
+def a_picture(*, narrow: bool) -> list[str]:
+    row = bars_of(ended_run(1, minutes=50), "ended 27 Nov 23:58", NOW)
+    assert row is not None
+    title = "grocery-feed-of-the-shop (6wxgu1abcde) personalRecommend maqll0abcde"
+    panel = Panel("personalRecommend", past_runs([60.0] * 40), 2)
+    frame, width = (run_stages.NARROW, service_durations.NARROW) if narrow else (run_stages.WIDE, 880)
+    return [
+        draw_runs(title, [row] * 3, frame),
+        draw_durations(title, [panel, panel], NOW - timedelta(days=90), NOW, UTC, width),
+        # A mark at the very end.
+        draw_durations(title, [panel], MIDNIGHT - timedelta(days=28), MIDNIGHT, UTC, width),
+    ]
+
+
+@pytest.mark.parametrize("narrow", [False, True])
+def test_no_text_leaves_the_picture(*, narrow: bool) -> None:
+    for picture in a_picture(narrow=narrow):
+        root = ET.fromstring(picture)  # noqa: S314 - our own picture
+        width = float(root.attrib["width"])
+        for item in (item for item in root.iter() if item.tag.endswith("text")):
+            length = len(item.text or "") * 0.52 * float(item.attrib.get("font-size", "12"))
+            start = float(item.attrib["x"]) - length * {"end": 1, "middle": 0.5}.get(
+                item.attrib.get("text-anchor", ""), 0
+            )
+            assert 0 <= start <= start + length <= width, item.text
+
+
+def test_each_colour_has_another_one_at_night_and_a_printer_keeps_the_light_one() -> None:
+    used = {
+        colour for picture in a_picture(narrow=False) for colour in re.findall(r'(?:fill|stroke)="(#\w+)"', picture)
+    }
+    assert used <= palette.NIGHT.keys()
+    assert len(set(palette.NIGHT.values())) == len(palette.NIGHT)
+    assert svg.STYLE.startswith("@media screen and (prefers-color-scheme:dark){")
+
+
+def test_colours_have_enough_contrast_with_both_grounds() -> None:
+    for colour in (palette.INK, palette.FAINT, *palette.OUTCOMES.values()):
+        assert contrast(colour, palette.GROUND) >= 4.5
+        assert contrast(palette.NIGHT[colour], palette.NIGHT[palette.GROUND]) >= 4.5
+
+
+def contrast(one: str, other: str) -> float:
+    """Return the contrast of two colours (WCAG 2.2)."""
+    high, low = sorted((luminance(one), luminance(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+def luminance(colour: str) -> float:
+    parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

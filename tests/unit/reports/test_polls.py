@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.unit.reports.facts import POP, SHOP, poll, state
 from watcher.core.polling.plan import EVERY_SERVICE, Poll, WatchAttributes
 from watcher.core.training.model import ServiceRef, TrainingRef
-from watcher.reports.polls import call_text, serves, target_text, with_discovered
+from watcher.reports.polls import call_text, named, serves, target_text, with_discovered
 
 OTHER = TrainingRef(POP.account, POP.service, "relatedItem", "maqll0other")
 EVERY = poll(ServiceRef("main", EVERY_SERVICE))
@@ -68,3 +70,10 @@ def test_polls_have_a_readable_name() -> None:
         "view of 6wxgu1abcde",
         "list of all services, then a list of each",
     ]
+
+
+def test_a_service_without_a_name_in_the_configuration_has_the_one_of_aitems() -> None:
+    found, own = ServiceRef("main", "found"), replace(poll(), attributes=WatchAttributes(name="ours"))
+    states = {SHOP.subject: state(name="theirs"), found.subject: state(name="found shop")}
+    polls = [poll(), poll(training=POP), own, poll(found), poll(ServiceRef("main", "new"))]
+    assert [item.attributes.name for item in named(polls, states)] == ["theirs", "theirs", "ours", "found shop", None]

@@ -11,7 +11,8 @@ from markupsafe import Markup
 
 from watcher.cli.text.layout import Cell
 from watcher.cli.text.output import FAINT, HEADING, Screen, cell
-from watcher.web.html.overview_page import OverviewFilter, overview_values
+from watcher.web.html.fleet.filter import OverviewFilter
+from watcher.web.html.overview_page import overview_values
 from watcher.web.html.texts import Texts
 from watcher.web.html.times import PageTimes
 

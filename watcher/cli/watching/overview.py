@@ -15,7 +15,8 @@ from watcher.cli.watching.lines import NAME_WIDTH, TEXT_WIDTH, Lines, plain
 from watcher.cli.watching.problems import show_problems
 from watcher.cli.watching.services import show_services
 from watcher.core.durations.past_runs import Outcome
-from watcher.web.html.overview_page import MOST_ROWS
+from watcher.web.html.fleet.filter import MOST_ROWS
+from watcher.web.html.shapes import UsualEnd, usual_end
 from watcher.web.html.times import duration
 
 if TYPE_CHECKING:
@@ -92,10 +93,13 @@ def _usual(lines: Lines, item: KnownTraining) -> Markup:
     usual = None if item.progress is None else item.progress.usual
     if usual is None:
         return lines.t("not-known-yet")
-    return lines.t("usual-range", low=duration(usual.low), high=duration(usual.high), n=usual.runs)
+    return lines.t("usual-range", low=duration(usual.low, lines.t), high=duration(usual.high, lines.t), n=usual.runs)
 
 
 def _expected(lines: Lines, item: KnownTraining) -> Markup:
+    last_seen = lines.values["unpolled"].get(item.snapshot.ref)
+    if last_seen is not None and item.progress is not None:
+        return _unpolled_end(lines, usual_end(item.progress, last_seen, lines.times.now))
     expected = None if item.progress is None else item.progress.expected
     if expected is None:
         return lines.t("no-estimate")
@@ -103,6 +107,14 @@ def _expected(lines: Lines, item: KnownTraining) -> Markup:
         return lines.t("longer-than-usual")
     low, high = lines.times.clock(expected.times.low), lines.times.clock(expected.times.high)
     note = lines.t("longer-than-most") if expected.reason == "longer-than-most" else Markup("")
+    return Markup("{}–{} {}").format(low, high, note)  # noqa: RUF001 - as on the page
+
+
+def _unpolled_end(lines: Lines, end: UsualEnd | None) -> Markup:
+    if end is None:
+        return lines.t("no-estimate")
+    low, high = lines.times.clock(end.low), lines.times.clock(end.high)
+    note = lines.t("may-have-ended") if end.may_have_ended else Markup("")
     return Markup("{}–{} {}").format(low, high, note)  # noqa: RUF001 - as on the page
 
 
@@ -159,11 +171,11 @@ def _silences(lines: Lines) -> None:
 
 def _ends(lines: Lines) -> None:
     lines.heading("recent-ends")
-    if not lines.page.ends:
+    if not lines.values["ends"]:
         lines.out.line(plain(lines.t("no-end"), FAINT))
         return
     columns = ("", Column("", least=NAME_WIDTH), "", "", Column("", omitted=1))
-    rows = [_end_row(lines, item) for item in lines.page.ends]
+    rows = [_end_row(lines, item) for item in lines.values["ends"]]
     lines.out.table(Table(columns, rows), headings=False)
 
 
@@ -173,5 +185,5 @@ def _end_row(lines: Lines, item: RunResult) -> tuple[Cell, ...]:
         plain(lines.values["name_of"](item.ref)),
         plain(item.ref.type),
         plain(lines.times.age(item.ended.before)),
-        plain(lines.t("took", duration=duration(item.seconds)) if item.seconds else ""),
+        plain(lines.t("took", duration=duration(item.seconds, lines.t)) if item.seconds else ""),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from markupsafe import Markup
 
@@ -12,11 +12,12 @@ from watcher.cli.text.output import BAD, FAINT, HEADING, WARN
 from watcher.cli.watching.lines import KIND_WIDTH, Lines, plain
 from watcher.core.training.absence import Missing
 from watcher.reports.overview import OpenKind
-from watcher.web.html.overview_page import MOST_PROBLEMS
 
 if TYPE_CHECKING:
     from watcher.core.incidents.model import Incident
     from watcher.reports.overview import FailingPolls, OpenProblem, ReceiverRow
+
+MOST_PROBLEMS: Final = 20
 
 
 def show_problems(lines: Lines) -> None:
@@ -34,8 +35,11 @@ def _outage(lines: Lines, outage: Incident) -> None:
     )
     lines.out.line()
     lines.out.line(plain(title, BAD))
-    text = lines.t("outage-text", detail=outage.detail)
-    lines.out.line(plain(lines.times.lasts(outage.since)), ". ", plain(text))
+    lines.out.line(plain(lines.t("outage-lasts", age=lines.times.lasts(outage.since), detail=outage.detail)))
+    lines.out.line(plain(lines.t("outage-text")))
+    if failures := lines.page.failures_of(outage):
+        count = plain(lines.t("failed-polls-count", n=failures))
+        lines.out.line(plain(lines.t("failed-polls"), FAINT), " ", count)
     lines.out.line(plain(lines.values["remedy"](outage)))
     lines.maybe(lines.values["who"](lines.page.outage_events.get(outage.id)))
 
@@ -45,8 +49,9 @@ def _problems(lines: Lines) -> None:
         return
     lines.heading("other-problems" if lines.page.outages else "open-problems", count)
     for problem in lines.page.watcher_problems:
-        _problem(lines, "kind-watcher", problem.text)
-        lines.maybe(problem.remedy)
+        _problem(lines, "kind-watcher", lines.t(f"problem-{problem.code.value}"))
+        lines.maybe(problem.text)
+        lines.maybe(lines.values["problem_remedy"](problem))
     for polls in lines.page.failing_polls:
         _failing_polls(lines, polls)
     for item in lines.values["problems"][:MOST_PROBLEMS]:
@@ -74,7 +79,8 @@ def _failing_polls(lines: Lines, polls: FailingPolls) -> None:
 
 def _open_problem(lines: Lines, item: OpenProblem) -> None:
     title = f"{lines.values['name_of'](item.of)} · {item.of.type}"
-    _problem(lines, f"kind-{item.kind.value}", title, _state(lines, item), item.since)
+    since = item.since if item.overdue is None else item.overdue.expected_at
+    _problem(lines, f"kind-{item.kind.value}", title, _state(lines, item), since)
     lines.maybe(_about(lines, item))
     lines.maybe(lines.values["who"](item.event))
 
@@ -91,7 +97,8 @@ def _about(lines: Lines, item: OpenProblem) -> object:
     if item.kind is OpenKind.FAILED:
         return Markup(" ").join((lines.t("failed-in-a-row", n=item.failures), _last_good(lines, item)))
     seen = "last-start" if item.missing is Missing.START else "last-completed"
-    return lines.t(seen if item.was_seen else "none-seen", time=lines.times.clock(item.since))
+    text = lines.t(seen if item.was_seen else "none-seen", time=lines.times.clock(item.since))
+    return Markup(" ").join((text, lines.values["due_text"](item, lines.times)))
 
 
 def _last_good(lines: Lines, item: OpenProblem) -> Markup:

@@ -12,7 +12,6 @@ from watcher.cli.text.output import BAD, BUSY, FAINT, WARN, cell
 from watcher.cli.watching.lines import NAME_WIDTH, TEXT_WIDTH, Lines, plain
 from watcher.core.durations.past_runs import Outcome
 from watcher.reports.overview import OpenKind
-from watcher.web.html.overview_page import MOST_ROWS
 from watcher.web.html.shapes import STRIP
 
 if TYPE_CHECKING:
@@ -38,9 +37,12 @@ def show_services(lines: Lines) -> None:
         lines.word("results"),
         Column("", least=TEXT_WIDTH),
     )
-    rows = [row for service in services[:MOST_ROWS] for row in _service_rows(lines, service)]
+    listed = lines.values["listed"]
+    rows = [row for service in (*listed.rows, *listed.rest) for row in _service_rows(lines, service)]
     lines.out.table(Table(columns, rows))
-    lines.more(services, MOST_ROWS, "more-services")
+    for key, count in (("more-services", listed.more), ("quiet-services", listed.others)):
+        if count:
+            lines.out.line(plain(lines.t(key, n=count), FAINT))
     parts = [part for mark, key in LEGEND for part in (f"{mark} ", cell(lines.word(key), FAINT), "  ")]
     lines.out.line(*parts)
 

@@ -23,7 +23,7 @@ SWITCHED_OFF: Final = ""
 OWN_PATHS: Final = frozenset(
     (
         *("api", "badge", "deliveries", "healthz", "live", "login", "metrics", "plot", "readyz"),
-        *("receivers", "service", "signout", "silences", "static", "training"),
+        *("receivers", "service", "services", "signout", "silences", "static", "training"),
     )
 )
 """The first parts of the paths of the listener: a base path that begins so would make them ambiguous."""

@@ -62,9 +62,9 @@ def store_cause(cause: str, words: Words) -> str:
     return words.text(Phrase.STORE_OTHER, cause=code(cause))
 
 
-def store_advice(cause: str) -> str:
+def store_advice(cause: str, words: Words = ENGLISH_WORDS) -> str:
     """Return the advice for the code of a write fault."""
-    return _as_text(_store_remedy(cause, ENGLISH_WORDS))
+    return _as_text(_store_remedy(cause, words))
 
 
 def remedy_lines(facts: IncidentFacts, words: Words) -> Iterator[TextLine]:
@@ -92,9 +92,9 @@ def _remedy(cause: Cause, words: Words) -> Iterator[TextLine]:
             yield words.say(REMEDIES[cause])
 
 
-def advice(cause: Cause) -> str:
+def advice(cause: Cause, words: Words = ENGLISH_WORDS) -> str:
     """Return the advice for a cause of failed polls."""
-    return _as_text(_remedy(cause, ENGLISH_WORDS))
+    return _as_text(_remedy(cause, words))
 
 
 def advice_for(facts: IncidentFacts) -> str:

@@ -213,3 +213,5 @@ class PollState:
     failed_since: datetime | None = None
     cause: Cause | None = None
     detail: str | None = None
+    name: str | None = None
+    """The name of the service in the latest list of services; ``None`` where none has shown it."""

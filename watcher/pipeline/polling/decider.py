@@ -124,7 +124,8 @@ class Decider:
     def answered(self, context: PollContext, result: PollResult) -> Changes:
         """Decide on every training of a result, and on those that it lacks."""
         poll = context.poll
-        before, state = self._cache.poll(poll.key), _answered(result, poll)
+        before = self._cache.poll(poll.key)
+        state = _answered(result, poll, before.name)
         differing = differing_from_recorded(self._cache, poll, result.shown)
         decisions: list[Decision] = []
         in_progress = shown_in_progress(self._cache, context, result, differing)
@@ -354,7 +355,7 @@ def _after_view(ref: TrainingRef, result: PollResult) -> PollState:
     return PollState(key=ref.subject, good_asked_at=result.asked_at, good_answered_at=result.answered_at)
 
 
-def _answered(result: PollResult, poll: Poll) -> PollState:
+def _answered(result: PollResult, poll: Poll, name: str | None) -> PollState:
     # Another version or another plan may read the same bytes differently, so both are part of the digest.
     asked = f"{__version__} {poll.key} {poll.finds_new} {sorted(ref.subject for ref in poll.single)}"
     return PollState(
@@ -362,4 +363,5 @@ def _answered(result: PollResult, poll: Poll) -> PollState:
         good_asked_at=result.asked_at,
         good_answered_at=result.answered_at,
         digest=hashlib.sha256(result.digest + asked.encode()).digest() + marks_of(poll),
+        name=name,
     )

@@ -43,7 +43,8 @@ class Discovery:
         poll = self._discovering.get(service.account)
         if poll is None or service.subject in self._exact or service.service == EVERY_SERVICE:
             return None
-        return discovered(poll, service, self._names.get(service))
+        # After a start, the name of the process before, until the first list.
+        return discovered(poll, service, self._names.get(service) or self._cache.poll(service.subject).name)
 
     def key_of(self, account: str) -> str | None:
         """Return the key of the poll of an account's services, if there is one."""

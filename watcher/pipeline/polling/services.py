@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -25,7 +25,7 @@ from watcher.pipeline.polling.decider import MANY, OWN_GROUP, Changes, Decider, 
 from watcher.pipeline.polling.discovery import Discovery
 from watcher.pipeline.polling.incidents.monitor import IncidentMonitor
 from watcher.pipeline.polling.targets import PollContext, PollTarget, PollTargets
-from watcher.pipeline.ports import Api, Clock, ServicesResult
+from watcher.pipeline.ports import Api, Clock, ServiceInfo, ServicesResult
 
 log = structlog.get_logger()
 
@@ -89,11 +89,12 @@ class ServiceLists:
         for service in services.services:
             key = service.ref.subject
             if self._cache.has_poll(key) or self._discovery.has_watch(service.ref):
+                states += self._renamed(key, service)
                 continue
             poll = self._discovery.poll_of(service.ref)
             is_new = earlier is not None and poll is not None
             # The list that lacked the service is as good as an empty list of its trainings: they are new, too.
-            states.append(PollState(key=key, good_asked_at=earlier if is_new else None))
+            states.append(PollState(key=key, good_asked_at=earlier if is_new else None, name=service.name))
             if earlier is not None and poll is not None:
                 kind = Kind.BACK if self._cache.incident_row(service.ref.presence_subject).seq else Kind.APPEARED
                 late = earlier < context.polling_since
@@ -109,6 +110,12 @@ class ServiceLists:
                     )
                 )
         return replace(changes, services=self._changes(findings, states))
+
+    def _renamed(self, key: str, service: ServiceInfo) -> Iterator[PollState]:
+        """Yield the state of a poll whose service has another name than before."""
+        before = self._cache.poll(key)
+        if self._cache.has_poll(key) and service.name is not None and service.name != before.name:
+            yield replace(before, name=service.name)
 
     async def follow(self, api: Api, target: PollTarget, services: ServicesResult, changes: Changes) -> None:
         """Start the polls of found services, and end those of services that are gone."""

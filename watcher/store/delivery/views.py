@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Connection, RowMapping, func, select
 
 from watcher.core.action import Action
 from watcher.core.delivery.reason import NO_REASON, Reason, read_reason
@@ -17,9 +17,12 @@ from watcher.core.timestamps import from_text
 from watcher.store import actions, schema
 from watcher.store.delivery.reading import events_of
 from watcher.store.rows import read_time
+from watcher.store.sql.chunks import chunks
 
 NOT_WELL: Final = frozenset({State.PENDING, State.SENDING, State.UNCERTAIN, State.HELD, State.DEAD})
 """States of deliveries that have not arrived, apart from silenced and dropped ones."""
+WAITING: Final = frozenset({State.PENDING, State.UNCERTAIN})
+"""States in which a delivery waits for its next attempt."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +59,45 @@ class DeliveryFilter:
     limit: int = 50
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentDelivery:
+    """The times of a delivery, and the number of its events."""
+
+    created_at: datetime
+    attempted_at: datetime | None
+    next_at: datetime | None
+    may_be_repeat: bool
+    events: int
+
+
+def sent_deliveries(connection: Connection, ids: Iterable[str]) -> dict[str, SentDelivery]:
+    """Return the times of deliveries, by id."""
+    table, ledger = schema.delivery.c, schema.ledger.c
+    events = select(func.count()).where(ledger.delivery_id == table.id).scalar_subquery()
+    times = (table.created_at, table.attempted_at, table.next_at)
+    query = select(table.id, table.state, table.may_be_repeat, *times, events.label("events"))
+    found: dict[str, SentDelivery] = {}
+    for part in chunks(sorted(set(ids))):
+        for row in connection.execute(query.where(table.id.in_(part))).mappings():
+            found[row["id"]] = _sent_delivery(row)
+    return found
+
+
+def _sent_delivery(row: RowMapping) -> SentDelivery:
+    return SentDelivery(
+        created_at=from_text(row["created_at"]),
+        attempted_at=read_time(row["attempted_at"]),
+        next_at=_next_at(row),
+        may_be_repeat=row["may_be_repeat"],
+        events=row["events"],
+    )
+
+
+def _next_at(row: RowMapping) -> datetime | None:
+    # A dead delivery has a time until its end is announced.
+    return read_time(row["next_at"]) if row["state"] in WAITING else None
+
+
 def delivery_views(connection: Connection, wanted: DeliveryFilter) -> list[DeliveryView]:
     """Return the latest deliveries that match, the oldest of them first."""
     table = schema.delivery.c
@@ -81,7 +123,6 @@ def _failing_reasons(connection: Connection) -> dict[str, Reason]:
 def _delivery_view(
     connection: Connection, row: RowMapping, failing: Mapping[str, Reason], done: tuple[Action, ...]
 ) -> DeliveryView:
-    waits = row["state"] in {State.PENDING, State.UNCERTAIN}
     return DeliveryView(
         id=row["id"],
         receiver=row["receiver"],
@@ -91,11 +132,10 @@ def _delivery_view(
         may_be_repeat=row["may_be_repeat"],
         created_at=from_text(row["created_at"]),
         attempted_at=read_time(row["attempted_at"]),
-        # A dead delivery has a time until its end is announced.
-        next_at=read_time(row["next_at"]) if waits else None,
+        next_at=_next_at(row),
         settled_at=read_time(row["settled_at"]),
         answer=row["answer"],
         events=tuple(events_of(connection, row["id"])),
-        receiver_reason=failing.get(row["receiver"], NO_REASON) if waits else NO_REASON,
+        receiver_reason=failing.get(row["receiver"], NO_REASON) if row["state"] in WAITING else NO_REASON,
         actions=done,
     )

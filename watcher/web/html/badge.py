@@ -12,6 +12,7 @@ from watcher.core.messages.text import READ_LIMIT, one_line
 from watcher.core.text_width import ELLIPSIS, character_width
 from watcher.drawing.svg import NOT_IN_XML
 from watcher.reports.overview import OpenKind, ServiceRow
+from watcher.web.html.texts import Texts
 
 PIXELS: Final = (0, 7, 12)
 """The width of a character of so many columns, rounded up: a mark above another one, a Latin and a Korean letter."""
@@ -33,10 +34,10 @@ _PICTURE: Final = Markup(
 )
 
 
-def badge(row: ServiceRow) -> str:
+def badge(row: ServiceRow, texts: Texts) -> str:
     """Return the picture of a service."""
-    text, colour = state_of(row)
-    name, state = _shown(row.name or row.service.service), _shown(text)
+    text, colour = state_of(row, texts)
+    name, state = _shown(row.name or row.service.service), _shown(text.unescape())
     left, right = _width(name), _width(state)
     return str(
         _PICTURE.format(
@@ -55,14 +56,14 @@ def _width(text: str) -> int:
     return sum(PIXELS[character_width(character)] for character in text) + PADDING
 
 
-def state_of(row: ServiceRow) -> tuple[str, str]:
+def state_of(row: ServiceRow, texts: Texts) -> tuple[Markup, str]:
     """Return the state of a service in a word or two, and its colour: the gravest problem, or that there is none."""
     found = [item.problem for item in row.types if item.problem is not None]
     for kind in OpenKind:
         same = [problem for problem in found if problem.kind is kind]
         if same:
-            return f"{same[0].of.type} {kind.value}", COLOURS[kind]
+            return texts(f"badge-{kind.value}", type=same[0].of.type), COLOURS[kind]
     if row.is_busy:
-        return "in progress", BUSY
+        return texts("legend-in-progress"), BUSY
     # Only types with runs are known; the results of a service far down the list are not read.
-    return ("completed", GOOD) if row.types else ("no run", NOTHING)
+    return (texts("completed"), GOOD) if row.types else (texts("badge-no-run"), NOTHING)

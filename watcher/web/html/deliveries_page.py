@@ -14,8 +14,10 @@ from watcher.core.delivery.model import Delivered, Refused, Uncertain
 from watcher.core.delivery.state import State
 from watcher.core.event import SHORT_ID_LENGTH
 from watcher.core.messages.reasons import reason_text
+from watcher.core.messages.text import plain_text
+from watcher.core.messages.training import compose
 from watcher.reports.actions import reasons_text
-from watcher.reports.deliveries import events_text, shown_reason
+from watcher.reports.deliveries import shown_reason
 from watcher.reports.overview import Overview
 from watcher.store.actions import latest, latest_on
 from watcher.store.delivery.views import DeliveryFilter, DeliveryView
@@ -84,9 +86,9 @@ def deliveries_values(page: DeliveriesPage, texts: Texts, *, can_act: bool) -> d
             (texts("open-deliveries"), page.waiting, can_act),
             (texts("delivered-list"), page.delivered, False),
         ],
-        "about": lambda item: events_text(item.events),
-        "shown_reason": lambda item: reasons_text(reason_text(shown_reason(item)), item.actions),
-        "reason": reason_text,
+        "about": lambda item: about_delivery(item, texts),
+        "shown_reason": lambda item: _reasons(item, texts),
+        "reason": lambda reason: reason_text(reason, texts.words),
         "tests": page.tests,
         "is_good": is_good,
         "tested": lambda action: outcome_of_test(action, texts),
@@ -103,7 +105,7 @@ def is_good(action: Action) -> bool:
 
 def outcome_of_test(action: Action, texts: Texts) -> Markup:
     """Write the outcome of a test."""
-    return texts(f"test-{_OUTCOMES.get(action.outcome, 'failed')}", reason=reason_text(action.reason))
+    return texts(f"test-{_OUTCOMES.get(action.outcome, 'failed')}", reason=reason_text(action.reason, texts.words))
 
 
 def done_text(action: Action, texts: Texts) -> Markup:
@@ -120,4 +122,18 @@ def _about(action: Action, known: Mapping[str, DeliveryView], texts: Texts) -> t
     delivery = known.get(action.target)
     if delivery is None:
         return "", action.target[:SHORT_ID_LENGTH], ""
-    return delivery.receiver, events_text(delivery.events), delivery.state.value
+    return delivery.receiver, about_delivery(delivery, texts), texts(f"state-{delivery.state.value}")
+
+
+def about_delivery(delivery: DeliveryView, texts: Texts) -> Markup:
+    """Name the first event of a delivery, and the number of others."""
+    if not delivery.events:
+        return Markup("")
+    first = plain_text(compose(delivery.events[0], texts.style).title)
+    more = len(delivery.events) - 1
+    return texts("and-more", first=first, n=more) if more else Markup("{}").format(first)
+
+
+def _reasons(delivery: DeliveryView, texts: Texts) -> str:
+    reason = reason_text(shown_reason(delivery), texts.words)
+    return reasons_text(reason, delivery.actions, texts.words)

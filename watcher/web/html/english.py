@@ -6,9 +6,14 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from watcher.drawing.captions import ENGLISH as PLOTS
+from watcher.web.html.english_problems import ENGLISH_PROBLEMS
+from watcher.web.html.english_trail import ENGLISH_TRAIL
+
 ENGLISH: Final[Mapping[str, str]] = MappingProxyType(
     {
         # Every page.
+        "language": "en",
         "skip": "Skip to content",
         "main-menu": "Main",
         "overview": "Overview",
@@ -28,9 +33,15 @@ ENGLISH: Final[Mapping[str, str]] = MappingProxyType(
         "no-token": "This page only shows. Set token in [web] to change things here.",
         "breadcrumb": "Breadcrumb",
         "ago": "{age} ago",
+        "seconds": "{n} s",
+        "minutes": "{n} min",
+        "hours": "{n} h",
+        "hours-minutes": "{hours} h {minutes} min",
+        "days": "{n} d",
+        "days-hours": "{days} d {hours} h",
         "in-time": "in {age}",
         "live-lost": "The connection to the watcher is lost. This page is of {time}.",
-        "live-changed": "The page has changed.",
+        "live-changed": "The page has changed. Send or clear what you have typed, and it is loaded again.",
         # The first lines.
         "fine": "Everything is fine",
         "problems": "{n} open problem|{n} open problems",
@@ -60,8 +71,13 @@ ENGLISH: Final[Mapping[str, str]] = MappingProxyType(
         "outage-account": "Account {account}",
         "all-services": "The list of services of account {account}",
         "outage-updates": "Access to updates of account {account}",
-        "outage-text": "The answer is {detail}. What is below is the last known state. "
-        "It does not mean that a training failed.",
+        "outage-lasts": "{age} so far. The answer is {detail}.",
+        "outage-text": "What is below is the last known state. It does not mean that a training failed. "
+        "Stuck and overdue are not judged meanwhile.",
+        "failed-polls": "Failed polls",
+        "failed-polls-count": "{n} in a row",
+        "alert": "Alert",
+        "remedy": "Remedy",
         # The state of the watcher.
         "watcher": "Watcher",
         "ready": "ready",
@@ -94,6 +110,11 @@ ENGLISH: Final[Mapping[str, str]] = MappingProxyType(
         "last-start": "Last start {time}.",
         "last-completed": "Last completed {time}.",
         "none-seen": "None since polling began, {time}.",
+        "due-expect-every": "Due by {time}: expect_every is {period}.",
+        "due-learned": "Due by {time}: it starts every {period} ({n} start known).|"
+        "Due by {time}: it starts every {period} ({n} starts known).",
+        "due-cycle": "Due by {time}: the cycle of the service is {period}.",
+        "due-stale": "Due by {time}: stale_after is {period}.",
         "cannot-poll": "cannot be polled: {detail}",
         "failing-polls": "{n} poll is failing. It does not mean that a training failed.|"
         "{n} polls are failing. It does not mean that a training failed.",
@@ -108,6 +129,8 @@ ENGLISH: Final[Mapping[str, str]] = MappingProxyType(
         "removed-receiver": "removed",
         "needs-decision": "Retry or drop them.",
         "more-problems": "{n} more|{n} more",
+        "all-problems": "All {n}",
+        "more-in-progress": "{n} more in progress",
         # In progress.
         "in-progress": "In progress",
         "in-progress-known": "In progress when last polled",
@@ -127,6 +150,9 @@ ENGLISH: Final[Mapping[str, str]] = MappingProxyType(
         "legend-before-learning": "before learning, learning",
         "legend-usual-end": "usual end, middle 80 %",
         "legend-now": "now",
+        "legend-unpolled": "not polled",
+        "known-of": "{age} known",
+        "may-have-ended": "may have ended",
         "start-not-seen": "start not seen",
         # Services.
         "services": "Services",
@@ -140,11 +166,23 @@ ENGLISH: Final[Mapping[str, str]] = MappingProxyType(
         "completed": "completed",
         "failed": "failed",
         "legend-in-progress": "in progress",
-        "more-services": "{n} more service|{n} more services",
+        "more-services": "{n} more with a problem or in progress|{n} more with a problem or in progress",
+        "quiet-services": "{n} service with neither|{n} services with neither",
+        "no-service-shown": "The filter takes no service.",
+        "page-of": "{first} to {last} of {n}",
+        "pages": "Pages",
+        "previous-page": "Previous",
+        "next-page": "Next",
         "no-service": "No service is watched yet.",
         "filter": "Filter",
         "filter-text": "Text",
         "filter-label": "Label",
+        "filter-status": "Status",
+        "status-failed": "failed",
+        "status-stuck": "stuck",
+        "status-overdue": "overdue",
+        "status-in-progress": "in progress",
+        "status-fine": "neither",
         "any": "any",
         "filtered": "{n} service shown by the filter|{n} services shown by the filter",
         "no-filter": "Show all",
@@ -158,6 +196,11 @@ ENGLISH: Final[Mapping[str, str]] = MappingProxyType(
         "recent-ends": "Recent ends",
         "took": "took {duration}",
         "no-end": "No run has ended yet.",
+        "no-end-shown": "None of the latest ends is of these services.",
+        "by-label": "By {name}",
+        "count-services": "{n} service|{n} services",
+        "count-problems": "{n} problem|{n} problems",
+        "count-in-progress": "{n} in progress",
         "all": "All",
         "silence-by": "by {author}",
         "ends-at": "ends {time}",
@@ -170,7 +213,7 @@ ENGLISH: Final[Mapping[str, str]] = MappingProxyType(
         "polled": "Polled {time}",
         "never-polled": "Not polled yet",
         "success-90d": "Success, 90 days",
-        "success-of": "{rate}, {n} run|{rate}, {n} runs",
+        "success-of": "{rate} %, {n} run|{rate} %, {n} runs",
         "usual": "Usual",
         "runs-table": "Runs as a table",
         "ended": "Ended",
@@ -188,9 +231,10 @@ ENGLISH: Final[Mapping[str, str]] = MappingProxyType(
         "between": "between {after} and {before}",
         "event": "Event",
         "nobody-notified": "Nobody was notified.",
-        "route": "Route",
+        "nobody-because": "Nobody was notified: {why}",
         "not-routed": "not routed yet",
-        "why": "Why was this sent, or not?",
+        "why": "Why were these notified?",
+        "why-nobody": "Why was nobody notified?",
         "attempts": "{n} attempt|{n} attempts",
         "hp-config": "hpConfig",
         "compared-with": "compared with the last good version",
@@ -219,6 +263,7 @@ ENGLISH: Final[Mapping[str, str]] = MappingProxyType(
         "created": "Created",
         "next-attempt": "Next attempt",
         "reason": "Reason",
+        "and-more": "{first} and {n} more",
         "open-deliveries": "Not delivered",
         "nothing-open": "Nothing waits.",
         "delivered-list": "Delivered",
@@ -270,6 +315,11 @@ ENGLISH: Final[Mapping[str, str]] = MappingProxyType(
         "reason-missing": "A silence needs a reason.",
         "author-missing": "A silence needs your name.",
         "too-long": "Write at most {n} characters.|Write at most {n} characters.",
+        # A badge.
+        "badge-failed": "{type} failed",
+        "badge-stuck": "{type} stuck",
+        "badge-overdue": "{type} overdue",
+        "badge-no-run": "no run",
         # Signing in and errors.
         "token": "Token",
         "name-hint": "Shown in the history beside what you do.",
@@ -283,5 +333,8 @@ ENGLISH: Final[Mapping[str, str]] = MappingProxyType(
         "too-often": "This address asks too often. Try again in some seconds.",
         "back": "Back to the overview",
         "back-to-page": "Back to the page",
+        **PLOTS,
+        **ENGLISH_TRAIL,
+        **ENGLISH_PROBLEMS,
     }
 )

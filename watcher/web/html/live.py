@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from functools import partial
 from hashlib import sha256
+from html import unescape
 from http import HTTPStatus
 from typing import Final
 
@@ -26,6 +27,7 @@ STREAMS_OF_ONE: Final = 8
 """Streams of one client, so that it leaves some for others."""
 LONGEST_SECONDS: Final = 600.0
 """A stream ends then, and the browser opens it again: none outlives a session or a reader that is gone."""
+_TITLE: Final = re.compile(r"<title>(.*?)</title>", re.DOTALL)
 _START: Final = re.compile(r'<([a-z]+)\b[^>]*? id="(live-[\w-]+)"')
 
 
@@ -66,23 +68,28 @@ class LiveStreams:
                 yield "retry: 5000\n\n"
                 # The page may be older than the stream: what changed while no stream was open is in these.
                 yield event("parts", " ".join(sorted(parts)))
+                yield event("title", title_of(first))
                 for text in parts.values():
                     yield event("part", text)
-                known = hashes_of(parts)
+                known, title = hashes_of(parts), title_of(first)
                 while True:
                     await asyncio.sleep(self._every_seconds)
                     try:
-                        parts = parts_of(await render())
+                        page = await render()
                     except (StoreError, ReadsBusyError):
                         # The next one may show it again; meanwhile the page says how old it is.
                         yield ": \n\n"
                         continue
+                    parts = parts_of(page)
                     found = hashes_of(parts)
                     if found.keys() != known.keys():
                         yield event("whole", "")
                         return
                     for name in (name for name in parts if found[name] != known[name]):
                         yield event("part", parts[name])
+                    if title_of(page) != title:
+                        title = title_of(page)
+                        yield event("title", title)
                     known = found
                     # A comment keeps proxies from closing a stream that has nothing to say.
                     yield ": \n\n"
@@ -123,6 +130,12 @@ def parts_of(html: str) -> dict[str, str]:
                 found[start[2]] = html[start.start() : html.index(">", edge.start()) + 1]
                 break
     return found
+
+
+def title_of(html: str) -> str:
+    """Return the title of a page as plain text; empty where it has none."""
+    found = _TITLE.search(html)
+    return "" if found is None else unescape(found[1])
 
 
 def hashes_of(parts: Mapping[str, str]) -> dict[str, bytes]:

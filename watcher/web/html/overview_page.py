@@ -5,29 +5,37 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
+from itertools import groupby
 from types import MappingProxyType
 from typing import Final
 
 from markupsafe import Markup
 
 from watcher.core.delivery.state import State
+from watcher.core.health.problems import Problem
 from watcher.core.incidents.model import Incident
-from watcher.core.messages.advice import advice
+from watcher.core.messages.advice import advice, store_advice
 from watcher.core.messages.reasons import reason_text
 from watcher.core.polling.plan import EVERY_SERVICE
 from watcher.core.routing.matcher import patterns_of
 from watcher.core.routing.silence import Silence
 from watcher.core.subject import account_of
+from watcher.core.training.absence import Missing
 from watcher.core.training.model import ServiceRef, TrainingRef
-from watcher.reports.overview import FailingPolls, OpenProblem, Overview, ServiceRow
+from watcher.reports.overview import FailingPolls, OpenKind, OpenProblem, Overview, ServiceRow
 from watcher.store.runs.latest import TypeRef
 from watcher.store.views import EventHistory
+from watcher.web.html.fleet.filter import MOST_LISTED, MOST_ROWS, STATUSES, OverviewFilter, is_quiet, known_labels
+from watcher.web.html.fleet.teams import teams
 from watcher.web.html.texts import Texts
 from watcher.web.html.times import PageTimes, duration
 
-MOST_ROWS: Final = 10
-MOST_PROBLEMS: Final = 20
-MOST_LISTED: Final = 200
+MOST_FLAT: Final = 8
+"""So many problems are one list; more are grouped by kind."""
+OPEN_GROUPS: Final = 2
+MOST_REST: Final = 12
+"""Services without a problem that are listed on the overview; more have pages of their own."""
+SHOWN_ENDS: Final = 8
 EVERY_EVENT: Final = "*"
 _NOTIFIED: Final[Mapping[State, str]] = MappingProxyType(
     {
@@ -39,23 +47,51 @@ _NOTIFIED: Final[Mapping[State, str]] = MappingProxyType(
 """The text about a delivery by its state; any other is under way."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OverviewFilter:
-    """The filter of the overview; empty texts take everything."""
+@dataclass(frozen=True, slots=True)
+class ProblemGroup:
+    """The problems of one kind."""
 
-    text: str = ""
-    label: str = ""
+    kind: OpenKind
+    shown: Sequence[OpenProblem]
+    count: int
+    is_open: bool
 
-    @property
-    def is_set(self) -> bool:
-        """Whether anything is filtered."""
-        return bool(self.text or self.label)
 
-    def takes(self, row: ServiceRow) -> bool:
-        """Return whether a service is shown."""
-        wanted = self.text.lower()
-        named = any(wanted in (text or "").lower() for text in (row.name, row.service.service))
-        return named and (not self.label or self.label in label_texts(row.labels))
+@dataclass(frozen=True, slots=True)
+class ShownServices:
+    """The services of the overview."""
+
+    rows: Sequence[ServiceRow]
+    """Those with a problem or a training in progress; of a few services, all."""
+    more: int
+    """Further ones of these."""
+    rest: Sequence[ServiceRow]
+    """The others, where they are few."""
+    others: int
+    """The number of the others, where they have pages of their own."""
+
+
+def shown_services(services: Sequence[ServiceRow]) -> ShownServices:
+    """Return the services that the overview shows, of those that the filter takes."""
+    if len(services) <= MOST_ROWS:
+        return ShownServices(services, 0, (), 0)
+    busy = [row for row in services if not is_quiet(row)]
+    quiet = [row for row in services if is_quiet(row)]
+    few = len(quiet) <= MOST_REST
+    return ShownServices(
+        busy[:MOST_ROWS], max(len(busy) - MOST_ROWS, 0), quiet if few else (), 0 if few else len(quiet)
+    )
+
+
+def problem_groups(problems: Sequence[OpenProblem], wanted: OverviewFilter) -> list[ProblemGroup]:
+    """Return the problems by kind; none where they are one list."""
+    if len(problems) <= MOST_FLAT or wanted.status in set(OpenKind):
+        return []
+    found = [(kind, list(same)) for kind, same in groupby(problems, key=lambda item: item.kind)]
+    return [
+        ProblemGroup(kind, same[:MOST_ROWS], len(same), number < OPEN_GROUPS)
+        for number, (kind, same) in enumerate(found)
+    ]
 
 
 def overview_values(
@@ -65,22 +101,26 @@ def overview_values(
     times = PageTimes(page.at, texts, zone)
     services = [row for row in page.services if wanted.takes(row)]
     shown = {row.service for row in services}
-    problems = [item for item in page.problems if item.of.service_ref in shown]
+    problems = [item for item in page.problems if item.of.service_ref in shown and item.kind in wanted.kinds]
     in_progress = [item for item in page.in_progress if item.snapshot.ref.service_ref in shown]
     answered = [polled.state.good_answered_at for polled in page.status.polls]
     return {
         "nav": "overview",
         "page": page,
         "services": services,
+        "listed": shown_services(services),
         "problems": problems,
+        "groups": problem_groups(problems, wanted),
+        "teams": teams(page),
+        "ends": [item for item in page.ends if item.ref.service_ref in shown][:SHOWN_ENDS],
+        "statuses": STATUSES,
         "problem_count": len(problems) + page.other_count,
         "in_progress": in_progress,
         "wanted": wanted,
         "filtered": wanted.is_set,
-        "known_labels": sorted({text for row in page.services for text in label_texts(row.labels)}),
-        "most_rows": MOST_ROWS,
-        "most_problems": MOST_PROBLEMS,
-        "most_listed": MOST_LISTED,
+        "known_labels": known_labels(page),
+        "most_rows": wanted.most_rows,
+        "most_problems": MOST_LISTED if wanted.status in set(OpenKind) else MOST_FLAT,
         **_verdict(page, len(page.problems) - len(problems), texts, times),
         "steps": _steps(page, texts) if _is_starting(page) else (),
         "last_poll": max((time for time in answered if time is not None), default=None),
@@ -91,9 +131,12 @@ def overview_values(
         "silenced": len(page.silences),
         "name_of": lambda ref: _name(page.names, ref),
         "stuck_text": lambda item: _stuck_text(page, item, texts),
+        "unpolled": page.unpolled,
+        "due_text": lambda item, times: _due_text(item, texts, times),
         "outage_name": lambda outage: _outage_name(page, outage, texts),
-        "remedy": lambda outage: advice(outage.cause),
-        "reason": reason_text,
+        "remedy": lambda outage: advice(outage.cause, texts.words),
+        "reason": lambda reason: reason_text(reason, texts.words),
+        "problem_remedy": lambda problem: problem_remedy(problem, texts),
         "silence_text": silence_text,
     }
 
@@ -104,9 +147,11 @@ def silence_text(silence: Silence) -> str:
     return " ".join(f"{key}={','.join(values)}" for key, values in found.items()) or "kind=*"
 
 
-def label_texts(labels: Mapping[str, str]) -> Sequence[str]:
-    """Return labels as texts, e.g. ``team=search``."""
-    return [f"{name}={value}" for name, value in labels.items()]
+def problem_remedy(problem: Problem, texts: Texts) -> str:
+    """Write what an operator does about a problem of the watcher."""
+    if problem.store_fault:
+        return store_advice(problem.store_fault, texts.words)
+    return str(texts(f"remedy-{problem.code.value}").unescape())
 
 
 def _verdict(page: Overview, elsewhere: int, texts: Texts, times: PageTimes) -> dict[str, object]:
@@ -170,10 +215,14 @@ def _progress_text(page: Overview, texts: Texts, times: PageTimes) -> Markup:
     count = len(page.in_progress)
     if not count:
         return texts("nothing-in-progress")
+    unpolled = page.unpolled
     ends = [
         item.progress.expected.times.median
         for item in page.in_progress
-        if item.progress is not None and item.progress.expected is not None and item.progress.expected.times is not None
+        if item.progress is not None
+        and item.progress.expected is not None
+        and item.progress.expected.times is not None
+        and item.snapshot.ref not in unpolled
     ]
     if not ends:
         return texts("in-progress-count", n=count)
@@ -186,12 +235,26 @@ def _stuck_text(page: Overview, problem: OpenProblem, texts: Texts) -> Markup:
     if training is None or run is None:
         return Markup("")
     entered = run.stage.entered
-    lasts = texts("stuck-for", age=duration(page.at - (problem.since if entered is None else entered.middle)))
+    lasts = texts("stuck-for", age=duration(page.at - (problem.since if entered is None else entered.middle), texts))
     usual = None if training.progress is None else training.progress.usual
     if usual is None:
         return lasts
-    low, high = duration(usual.low), duration(usual.high)
+    low, high = duration(usual.low, texts), duration(usual.high, texts)
     return Markup(" ").join((lasts, texts("stuck-usual", low=low, high=high, n=usual.runs)))
+
+
+def _due_text(problem: OpenProblem, texts: Texts, times: PageTimes) -> Markup:
+    """Write when a missing training was due, and by which rule; empty where its event is not known."""
+    facts = problem.overdue
+    if facts is None:
+        return Markup("")
+    if facts.missing is Missing.COMPLETED:
+        rule = "due-stale"
+    elif facts.by_cycle:
+        rule = "due-cycle"
+    else:
+        rule = "due-expect-every" if facts.starts is None else "due-learned"
+    return texts(rule, time=times.clock(facts.expected_at), period=duration(facts.period, texts), n=facts.starts or 0)
 
 
 def _outage_name(page: Overview, outage: Incident, texts: Texts) -> Markup | str:

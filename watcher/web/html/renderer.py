@@ -13,7 +13,7 @@ from starlette.responses import Response
 from watcher import __version__
 from watcher.web.encoded_paths import segment
 from watcher.web.html.session import Session
-from watcher.web.html.shapes import step_of, strip_paths, time_bar
+from watcher.web.html.shapes import step_of, strip_paths, time_bar, usual_end
 from watcher.web.html.texts import Texts
 from watcher.web.html.times import PageTimes, duration
 
@@ -43,10 +43,11 @@ class Renderer:
         self._environment.filters["segment"] = lambda text: segment(str(text))
         self._environment.globals.update(
             t=self._texts,
-            duration=duration,
+            duration=lambda length: duration(length, self._texts),
             time_bar=time_bar,
             strip_paths=strip_paths,
             step_of=step_of,
+            usual_end=usual_end,
             version=__version__,
         )
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from http import HTTPStatus
 from importlib.resources import files
@@ -19,23 +20,27 @@ from watcher.core.delivery.state import State
 from watcher.core.training.model import ServiceRef, TrainingRef
 from watcher.operations.errors import OperationRefusedError
 from watcher.reading.one_training import read_training_with_problems
-from watcher.reading.overview import read_overview
-from watcher.reading.pictures import service_picture, title_of, training_picture
-from watcher.reports.deliveries import events_text
+from watcher.reading.overview import ROWS as READ_ROWS
+from watcher.reading.overview import read_overview, with_results
+from watcher.reading.trails import read_trails
 from watcher.reports.overview import Overview
+from watcher.reports.trail import Trail
+from watcher.reports.training_page import TrainingPage
 from watcher.store.delivery.views import DeliveryFilter
 from watcher.store.errors import StoreError
-from watcher.store.runs.queries import Period
 from watcher.store.views import Views
 from watcher.web.api.answers import tagged
 from watcher.web.clients import client_of
-from watcher.web.encoded_paths import name_of, service_in, training_in
+from watcher.web.encoded_paths import name_of, service_in
 from watcher.web.html.acting import Actions, RefusedError
 from watcher.web.html.badge import badge
-from watcher.web.html.deliveries_page import DeliveriesPage, deliveries_values, read_deliveries
+from watcher.web.html.deliveries_page import DeliveriesPage, about_delivery, deliveries_values, read_deliveries
+from watcher.web.html.fleet.filter import filter_in
+from watcher.web.html.fleet.services_page import services_page
 from watcher.web.html.freshness import Kept
 from watcher.web.html.live import LiveStreams
-from watcher.web.html.overview_page import OverviewFilter, overview_values
+from watcher.web.html.overview_page import ShownServices, overview_values, shown_services
+from watcher.web.html.plots import service_plot, training_plot
 from watcher.web.html.renderer import response
 from watcher.web.html.service_page import read_service_page
 from watcher.web.html.session import Session
@@ -47,8 +52,6 @@ from watcher.web.store_reader import ReadsBusyError
 
 Handler = Callable[[Request], Awaitable[Response]]
 STATIC: Final = {"style.css": "text/css", "live.js": "text/javascript", "icon.svg": "image/svg+xml"}
-PLOTTED: Final = timedelta(days=90)
-FILTER_MAX: Final = 200
 PER_SECOND: Final = 300.0
 """Requests of one client: a page with its parts is five, and one that was made within a second is not made again."""
 BURST: Final = 600.0
@@ -71,14 +74,15 @@ class PageRoutes:
             "/": self._rendered,
             "/service/{account}/{service}": self._rendered,
             "/training/{account}/{service}/{type}/{version}": self._rendered,
+            "/services": self._rendered,
             "/deliveries": self._rendered,
             "/silences": self._rendered,
             "/deliveries/drop": self._drop,
             "/login": self._login,
             "/live": self._live,
             "/badge/{account}/{service}.svg": self._badge,
-            "/plot/{account}/{service}.svg": self._service_plot,
-            "/plot/{account}/{service}/{type}/{version}.svg": self._training_plot,
+            "/plot/{account}/{service}.svg": partial(service_plot, self._site),
+            "/plot/{account}/{service}/{type}/{version}.svg": partial(training_plot, self._site),
             "/static/{name}": self._static,
         }
         acts: dict[str, Handler] = {
@@ -151,6 +155,8 @@ class PageRoutes:
                 return await self._service(ServiceRef(account, service), session, live)
             case ["training", account, service, kind, version]:
                 return await self._training(TrainingRef(account, service, kind, version), session, live)
+            case ["services"]:
+                return await self._services(query, session)
             case ["deliveries"]:
                 return await self._deliveries(query, session, live)
             case ["silences"]:
@@ -159,11 +165,31 @@ class PageRoutes:
         raise OperationRefusedError(path)
 
     async def _overview(self, query: QueryParams, session: Session, live: str) -> str:
-        wanted = OverviewFilter(text=query.get("q", "")[:FILTER_MAX], label=query.get("label", "")[:FILTER_MAX])
+        wanted = filter_in(query)
         page = await self._overviews.get("overview", self._read_overview)
+        rows = [row for row in page.services if wanted.takes(row)]
+        page = await self._with_results(page, shown_services(rows))
         renderer = self._site.renderer
         values = overview_values(page, wanted, renderer.texts)
         return renderer.html("overview.html", session, page.at, live=live, **values)
+
+    async def _with_results(self, page: Overview, shown: ShownServices) -> Overview:
+        """Return the overview with the results of the services that a filter brings forward."""
+        lacking = {row.service for row in page.services[READ_ROWS:]}
+        rows = [row for row in (*shown.rows, *shown.rest) if row.service in lacking]
+        if not rows:
+            return page
+        found = {row.service: row for row in await self._site.sources.read(lambda views: with_results(views, rows))}
+        return replace(page, services=[found.get(row.service, row) for row in page.services])
+
+    async def _services(self, query: QueryParams, session: Session) -> str:
+        # Without a stream: the ages of so many rows would make it a whole page every few seconds.
+        wanted = filter_in(query)
+        page = await self._overviews.get("overview", self._read_overview)
+        listed = services_page(page, wanted, query.get("page", ""))
+        rows = await self._site.sources.read(lambda views: with_results(views, listed.rows))
+        values = listed.values(page, wanted, rows)
+        return self._site.renderer.html("services.html", session, page.at, **values)
 
     async def _read_overview(self) -> Overview:
         sources, daemon = self._site.sources, await self._site.sources.health()
@@ -182,10 +208,15 @@ class PageRoutes:
 
     async def _training(self, ref: TrainingRef, session: Session, live: str) -> str:
         sources, daemon, now = self._site.sources, await self._site.sources.health(), self._now()
-        page = await sources.read(
-            lambda views: read_training_with_problems(sources.config(), views, daemon, sources.place, ref, now)
-        )
-        return self._site.renderer.html("training.html", session, now, live=live, **training_values(page))
+
+        def read(views: Views) -> tuple[TrainingPage, Mapping[str, Trail]]:
+            config = sources.config()
+            found = read_training_with_problems(config, views, daemon, sources.place, ref, now)
+            return found, read_trails(config, views, found.events)
+
+        page, trails = await sources.read(read)
+        values = training_values(page, trails, self._site.renderer.texts)
+        return self._site.renderer.html("training.html", session, now, live=live, **values)
 
     async def _deliveries(self, query: QueryParams, session: Session, live: str) -> str:
         sources, daemon, now = self._site.sources, await self._site.sources.health(), self._now()
@@ -205,7 +236,7 @@ class PageRoutes:
         found = await self._site.sources.read(lambda views: views.deliveries(wanted) if identity else [])
         if len(found) != 1:
             raise OperationRefusedError(f"there is no delivery {identity!r}")
-        about, receiver = events_text(found[0].events), found[0].receiver
+        about, receiver = about_delivery(found[0], self._site.renderer.texts), found[0].receiver
         return self._site.page(
             request, "drop.html", self._now(), nav="deliveries", id=found[0].id, about=about, receiver=receiver
         )
@@ -222,21 +253,7 @@ class PageRoutes:
         row = next((row for row in page.services if row.service == service), None)
         if row is None:
             raise OperationRefusedError(f"there is no service {service.service}")
-        return tagged(request, badge(row).encode(), "image/svg+xml")
-
-    async def _service_plot(self, request: Request) -> Response:
-        service, now = service_in(request), self._now()
-        period, title = Period(since=now - PLOTTED, before=now), title_of(self._site.sources.config(), service)
-        picture = await self._site.sources.read(lambda views: service_picture(views, service, title, period, None))
-        if picture is None:
-            raise OperationRefusedError(f"no run of {service.service} has ended within {PLOTTED.days} days")
-        return tagged(request, picture.encode(), "image/svg+xml")
-
-    async def _training_plot(self, request: Request) -> Response:
-        ref, now = training_in(request), self._now()
-        title = title_of(self._site.sources.config(), ref.service_ref)
-        picture = await self._site.sources.read(lambda views: training_picture(views, ref, title, now, _minute))
-        return tagged(request, picture.encode(), "image/svg+xml")
+        return tagged(request, badge(row, self._site.renderer.texts).encode(), "image/svg+xml")
 
     async def _static(self, request: Request) -> Response:
         name = request.path_params["name"]
@@ -247,7 +264,3 @@ class PageRoutes:
 
     def _now(self) -> datetime:
         return self._site.sources.utc_now()
-
-
-def _minute(time: datetime) -> str:
-    return f"{time.astimezone():%d %b %H:%M}"

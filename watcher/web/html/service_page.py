@@ -34,8 +34,8 @@ class TypeSummary:
     of: TypeRef
     results: Sequence[RunResult]
     runs: int
-    rate: str | None
-    """The share of completed runs; ``None`` where none completed or failed."""
+    rate: int | None
+    """The share of completed runs in percent; ``None`` where none completed or failed."""
     usual: UsualDurations | None
     in_progress: KnownTraining | None
 
@@ -110,7 +110,7 @@ def _groups(
                 of=of,
                 results=latest_results(views.connection, of, RESULTS),
                 runs=0 if row is None else row.runs,
-                rate=None if rate is None else f"{round(rate * 100)} %",
+                rate=None if rate is None else round(rate * 100),
                 usual=None if row is None else row.usual,
                 in_progress=busy.get(kind),
             )

@@ -37,10 +37,36 @@ class TimeBar:
     """The left edge and the width of the usual end; ``None`` where it is not known."""
     late: bool
     """Whether the run lasts longer than the usual end."""
+    unpolled: str | None = None
+    """The end of what is known; ``None`` where the training can be polled."""
 
 
-def time_bar(progress: Progress, now: datetime) -> TimeBar | None:
-    """Return the bar of a run in progress; ``None`` where its start is not known."""
+@dataclass(frozen=True, slots=True)
+class UsualEnd:
+    """The usual end of a run that cannot be polled."""
+
+    low: datetime
+    high: datetime
+    may_have_ended: bool
+
+
+def usual_end(progress: Progress, last_seen: datetime, now: datetime) -> UsualEnd | None:
+    """Return the usual end of a run that was seen last at a time before now; ``None`` where it is not known."""
+    start, usual = progress.run.start, progress.usual
+    if start is None or usual is None:
+        return None
+    low, high = (max(start.bounds.middle + length, last_seen) for length in (usual.low, usual.high))
+    return UsualEnd(low=low, high=high, may_have_ended=low <= now)
+
+
+def time_bar(progress: Progress, now: datetime, last_seen: datetime | None = None) -> TimeBar | None:
+    """Return the bar of a run in progress; ``None`` where its start is not known.
+
+    Args:
+        progress: the run.
+        now: the present, UTC.
+        last_seen: the last answer about a training that cannot be polled now; ``None`` where it can.
+    """
     start = progress.run.start
     if start is None:
         return None
@@ -49,10 +75,11 @@ def time_bar(progress: Progress, now: datetime) -> TimeBar | None:
     usual = progress.usual
     whole = max(elapsed * 1.06, elapsed * 1.6 if usual is None else usual.high * 1.2)
     return TimeBar(
-        segments=list(_segments(progress, begun, now, whole)),
+        segments=list(_segments(progress, begun, now if last_seen is None else max(last_seen, begun), whole)),
         now=_percent(elapsed / whole),
         band=None if usual is None else (_percent(usual.low / whole), _percent((usual.high - usual.low) / whole)),
-        late=usual is not None and elapsed > usual.high,
+        late=usual is not None and (last_seen or now) - begun > usual.high,
+        unpolled=None if last_seen is None else _percent((last_seen - begun) / whole),
     )
 
 

@@ -17,6 +17,8 @@ HOURS_MAX: Final = 48
 MINUTE: Final = 60
 HOUR: Final = 3600
 DAY: Final = 86400
+DETAILED_DAYS: Final = 7
+"""Hours matter within a week."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +39,16 @@ class PageTimes:
     def age(self, time: datetime) -> Markup:
         """Write how long ago a time was, or how far it is."""
         seconds = (self.now - time).total_seconds()
-        text = self.texts("ago" if seconds >= 0 else "in-time", age=duration(abs(seconds)))
+        text = self.texts("ago" if seconds >= 0 else "in-time", age=duration(abs(seconds), self.texts))
         return self._tag(time, text)
 
     def lasts(self, time: datetime) -> Markup:
         """Write how long something lasts that began at a time."""
-        return self._tag(time, duration(max((self.now - time).total_seconds(), 0)))
+        return self._tag(time, duration(self.now - time, self.texts))
+
+    def between(self, start: datetime, end: datetime) -> Markup:
+        """Write the time from one time to another."""
+        return duration(end - start, self.texts)
 
     def plain(self, time: datetime) -> str:
         """Write a time as ``clock`` does, without its element, e.g. for an attribute."""
@@ -65,28 +71,33 @@ class PageTimes:
     def _short(self, time: datetime, form: str) -> str:
         local = self._local(time)
         same_day = local.date() == self._local(self.now).date()
-        return f"{local:{form}}" if same_day else f"{local.day} {local:%b} {local:{form}}"
+        return f"{local:{form}}" if same_day else f"{self._day(None, local)} {local:{form}}"
 
     def _tag(self, time: datetime, text: str) -> Markup:
         local = self._local(time)
-        full = f"{local:%a} {local.day} {local:%b %Y, %H:%M:%S %Z}"
+        full = f"{self._day(local.year, local)}, {local:%H:%M:%S %Z}"
         return Markup('<time datetime="{}" title="{}">{}</time>').format(to_text(time), full, text)
+
+    def _day(self, year: int | None, local: datetime) -> str:
+        return self.texts.words.day(year, local.month, local.day)
 
     def _local(self, time: datetime) -> datetime:
         return time.astimezone(self.zone)
 
 
-def duration(length: float | timedelta) -> str:
+def duration(length: float | timedelta, texts: Texts) -> Markup:
     """Write a duration: seconds under 90 s, minutes under 3 h, so that 83 compares with 78, then hours, then days."""
-    seconds = length.total_seconds() if isinstance(length, timedelta) else length
+    seconds = max(length.total_seconds() if isinstance(length, timedelta) else length, 0.0)
     if seconds < SECONDS_MAX:
-        return f"{round(seconds)} s"
+        return texts("seconds", n=round(seconds))
     minutes = seconds / MINUTE
     if minutes < MINUTES_MAX:
-        return f"{round(minutes)} min"
+        return texts("minutes", n=round(minutes))
     hours = seconds / HOUR
     if hours < HOURS_MAX:
         whole, rest = divmod(round(minutes), MINUTE)
-        return f"{whole} h {rest} min" if rest and whole < DAY // HOUR else f"{round(hours)} h"
+        if rest and whole < DAY // HOUR:
+            return texts("hours-minutes", hours=whole, minutes=rest)
+        return texts("hours", n=round(hours))
     days, rest = divmod(round(hours), 24)
-    return f"{days} d {rest} h" if rest and days <= 7 else f"{days} d"  # noqa: PLR2004 - hours matter within a week
+    return texts("days-hours", days=days, hours=rest) if rest and days <= DETAILED_DAYS else texts("days", n=days)

@@ -9,16 +9,17 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from watcher.core.durations.current_run import Bounds
-from watcher.core.messages.reasons import reason_text
 from watcher.core.messages.text import plain_text
 from watcher.core.messages.training import compose
 from watcher.core.training.comparison import MOST_CHANGES, SettingChange, options_of
 from watcher.core.training.run import EndedStage
 from watcher.reports.actions import reasons_text
-from watcher.reports.history import route_text
 from watcher.reports.runs.runs import left_stages
+from watcher.reports.trail import Trail
 from watcher.reports.training_page import TrainingPage
+from watcher.web.html.texts import Texts
 from watcher.web.html.times import duration
+from watcher.web.html.trail import TrailTexts
 
 VALUE_MAX = 400
 
@@ -44,13 +45,13 @@ class OptionRow:
     changed: bool = False
 
 
-def training_values(page: TrainingPage) -> dict[str, object]:
-    """Return the values of the template."""
+def training_values(page: TrainingPage, trails: Mapping[str, Trail], texts: Texts) -> dict[str, object]:
+    """Return the values of the template; ``trails`` are by the id of the event."""
     snapshot = page.training.snapshot
     record, differences = snapshot.record, page.differences
     config = record.get("hpConfig")
     changes = None if differences is None else differences.changes
-    rows = list(_stages(page))
+    rows = list(_stages(page, texts))
     links = (
         {}
         if page.poll is None
@@ -73,9 +74,10 @@ def training_values(page: TrainingPage) -> dict[str, object]:
         "last_good": None if differences is None else differences.last_good,
         "facts": [(key, written(value)) for key, value in record.items() if key != "hpConfig"],
         "written": written,
-        "title_of": lambda event: plain_text(compose(event).title),
-        "route_of": route_text,
-        "reasons": lambda delivery: reasons_text(reason_text(delivery.reason), delivery.actions),
+        "title_of": lambda event: plain_text(compose(event, texts.style).title),
+        "reasons": lambda delivery: reasons_text("", delivery.actions, texts.words),
+        "trails": trails,
+        "trails_text": lambda times: TrailTexts(texts, times),
     }
 
 
@@ -102,19 +104,21 @@ def set_options(config: Mapping[str, object], without: AbstractSet[str]) -> dict
     return {option: value for option, value in options_of(config) if option not in without}
 
 
-def _stages(page: TrainingPage) -> Iterator[StageRow]:
+def _stages(page: TrainingPage, texts: Texts) -> Iterator[StageRow]:
     """Yield the stages of the run in progress, or of the latest one that has ended."""
     first_seen_at = page.first_seen_at
     if page.current_run is not None:
-        yield from (_left(stage, first_seen_at) for stage in left_stages(page.current_run))
+        yield from (_left(stage, first_seen_at, texts) for stage in left_stages(page.current_run))
         present = page.current_run.stage
         since = first_seen_at if present.entered is None else present.entered.middle
-        yield StageRow(status=present.status, entered=present.entered, lasts=duration(page.at - since), goes_on=True)
+        yield StageRow(
+            status=present.status, entered=present.entered, lasts=duration(page.at - since, texts), goes_on=True
+        )
     elif page.runs:
-        yield from (_left(stage, first_seen_at) for stage in page.runs[-1].stages)
+        yield from (_left(stage, first_seen_at, texts) for stage in page.runs[-1].stages)
 
 
-def _left(stage: EndedStage, first_seen_at: datetime) -> StageRow:
+def _left(stage: EndedStage, first_seen_at: datetime, texts: Texts) -> StageRow:
     least = stage.least(first_seen_at)
     lasts = least if stage.entered is None else stage.left.middle - stage.entered.middle
-    return StageRow(status=stage.status, entered=stage.entered, lasts="" if lasts is None else duration(lasts))
+    return StageRow(status=stage.status, entered=stage.entered, lasts="" if lasts is None else duration(lasts, texts))

@@ -180,6 +180,7 @@ STEPS = {
     "0012": ("CREATE TABLE retraining",),
     "0013": ("ALTER TABLE training ADD COLUMN updates", "ALTER TABLE retraining ADD COLUMN cycle"),
     "0014": ("CREATE TABLE operator_action", "CREATE TABLE ended_session"),
+    "0015": ("ALTER TABLE poll ADD COLUMN name",),
 }
 """The statements that bring a store to each schema."""
 LAST = "UPDATE alembic_version SET version_num='{}'"

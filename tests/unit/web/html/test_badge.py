@@ -11,6 +11,7 @@ from watcher.core.training.model import ServiceRef
 from watcher.reports.overview import OpenKind, OpenProblem, ServiceRow, TypeResults
 from watcher.store.runs.latest import TypeRef
 from watcher.web.html.badge import badge
+from watcher.web.html.texts import Texts
 
 NOW = datetime(2026, 11, 29, 12, 0, tzinfo=UTC)
 SVG = "{http://www.w3.org/2000/svg}"
@@ -28,7 +29,7 @@ def row(name: str, failed: str | None = None) -> ServiceRow:
 def parts(shown: ServiceRow) -> tuple[list[str], list[float], float]:
     """Return the texts of a badge, the widths of its two fields, and its width."""
     # Our own picture: an error would be ours.
-    picture = ET.fromstring(badge(shown))  # noqa: S314 - see above
+    picture = ET.fromstring(badge(shown, Texts()))  # noqa: S314 - see above
     texts = [element.text or "" for element in picture.iter(f"{SVG}text")]
     widths = [float(element.get("width", 0)) for element in picture.iter(f"{SVG}rect")]
     return texts, widths, float(picture.get("width", 0))

@@ -17,12 +17,13 @@ from watcher.web.html.live import LiveStreams, event, parts_of
 from watcher.web.store_reader import ReadsBusyError
 
 PAGE = (
-    '<main><p id="live-status"></p><section class="a" id="live-a"><section>x</section>{}</section>'
+    '<title>a &amp; b</title><main><p id="live-status"></p>'
+    '<section class="a" id="live-a"><section>x</section>{}</section>'
     '<ul id="live-b"></ul></main>'
 )
 
-FIRST = 4
-"""The events before the first change: the wait of the browser, the names, and two parts."""
+FIRST = 5
+"""The events before the first change: the wait of the browser, the names, the title, and two parts."""
 
 
 async def read(pages: Sequence[str | Exception], streams: LiveStreams) -> list[str]:
@@ -53,13 +54,19 @@ def test_a_part_is_its_whole_element() -> None:
 async def test_a_stream_begins_with_each_part_for_a_page_that_is_older() -> None:
     sent = await read([PAGE.format("1")], LiveStreams(every_seconds=0))
     parts = [event("part", text) for text in parts_of(PAGE.format("1")).values()]
-    assert sent == ["retry: 5000\n\n", event("parts", "live-a live-b"), *parts]
+    assert sent == ["retry: 5000\n\n", event("parts", "live-a live-b"), event("title", "a & b"), *parts]
 
 
 async def test_a_part_is_sent_when_its_text_has_changed() -> None:
     sent = await read([PAGE.format("1"), PAGE.format("1"), PAGE.format("2")], LiveStreams(every_seconds=0))
     changed = event("part", '<section class="a" id="live-a"><section>x</section>2</section>')
     assert sent[FIRST:] == [": \n\n", changed, ": \n\n"]
+
+
+async def test_the_title_is_sent_when_it_has_changed() -> None:
+    page = PAGE.format("1")
+    sent = await read([page, page.replace("a &amp; b", "2 open problems")], LiveStreams(every_seconds=0))
+    assert sent[FIRST:] == [event("title", "2 open problems"), ": \n\n"]
 
 
 async def test_a_page_with_other_parts_is_loaded_again() -> None:

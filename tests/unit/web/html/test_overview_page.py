@@ -21,7 +21,8 @@ from watcher.reports.status import PollReport, StatusReport
 from watcher.reports.trainings import TrainingTotals
 from watcher.store.runs.latest import TypeRef
 from watcher.store.views import DeliveryOutcome, EventHistory
-from watcher.web.html.overview_page import OverviewFilter, notified_text, overview_values
+from watcher.web.html.fleet.filter import OverviewFilter
+from watcher.web.html.overview_page import notified_text, overview_values
 from watcher.web.html.texts import Texts
 
 NOW = datetime(2026, 11, 29, 12, 0, tzinfo=UTC)

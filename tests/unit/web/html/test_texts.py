@@ -8,16 +8,39 @@ from markupsafe import Markup
 
 from tests.support.paths import ROOT
 from watcher.core.action import OF_RECEIVERS, OF_SILENCES
+from watcher.core.delivery.state import State
+from watcher.core.health.problems import ProblemCode
 from watcher.core.incidents.model import kind_of
 from watcher.core.polling.result import Cause
+from watcher.core.routing.reason import NotAnnounced
+from watcher.core.training.decision import DecisionReason
+from watcher.drawing.captions import ENGLISH as PLOTS
 from watcher.reports.overview import OpenKind
 from watcher.web.html.english import ENGLISH
+from watcher.web.html.fleet.filter import STATUSES
 from watcher.web.html.texts import Texts
 
 FOLDER = ROOT / "watcher" / "web" / "html"
 TEMPLATES = "".join(path.read_text() for path in sorted((FOLDER / "templates").glob("*.html")))
-CODE = "".join(path.read_text() for path in sorted(FOLDER.glob("*.py")) if path.name != "english.py")
-BY_KIND = {f"kind-{kind}" for kind in OpenKind} | {f"outage-{kind_of(cause)}" for cause in Cause}
+CODE = "".join(path.read_text() for path in sorted(FOLDER.rglob("*.py")) if not path.name.startswith("english"))
+NO_EVENT = {
+    *(DecisionReason.BASELINE, DecisionReason.UNCHANGED, DecisionReason.NOT_REPEATED),
+    *(DecisionReason.AWAITS_REPEAT, DecisionReason.AWAITS_CONFIRMATION, DecisionReason.AWAITS_VIEW),
+    # These events are about no training.
+    *(DecisionReason.NO_START, DecisionReason.NO_COMPLETION),
+}
+BY_KIND = {
+    *(f"kind-{kind}" for kind in OpenKind),
+    *(f"outage-{kind_of(cause)}" for cause in Cause),
+    *(f"state-{state}" for state in State),
+    *(f"badge-{kind}" for kind in OpenKind),
+    *PLOTS,
+    *(f"status-{status}" for status in STATUSES),
+    *(f"{part}-{code}" for part in ("problem", "remedy") for code in ProblemCode),
+    *(f"not-announced-{why}" for why in NotAnnounced),
+    *(f"due-{rule}" for rule in ("stale", "cycle", "learned", "expect-every")),
+    *(f"rule-{reason}" for reason in set(DecisionReason) - NO_EVENT),
+}
 BY_KIND |= {f"done-{kind}" for kind in OF_RECEIVERS | OF_SILENCES} | {f"action-{kind}" for kind in OF_RECEIVERS}
 BY_KIND |= {f"test-{outcome}" for outcome in ("accepted", "refused", "failed", "uncertain")}
 BY_KIND |= {f"{field}-missing" for field in ("reason", "author")}
@@ -25,6 +48,7 @@ BY_KIND |= {f"{field}-missing" for field in ("reason", "author")}
 
 def used() -> set[str]:
     found = set(re.findall(r't\("([\w-]+)"[,)]', TEMPLATES)) | BY_KIND
+    found |= {f"step-{key}" for key in re.findall(r'_line\(\s*"([\w-]+)"', CODE)}
     return found | {key for key in ENGLISH if f'"{key}"' in CODE + TEMPLATES}
 
 

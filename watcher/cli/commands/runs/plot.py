@@ -91,7 +91,7 @@ def _picture(settings: Config, views: Views, named: Target | None, period: timed
     if named is None:
         raise typer.BadParameter("write SERVICE, or SERVICE TYPE VERSION", param_hint="SERVICE")
     service = find_service(settings, views, views.polls(), named.service)
-    title = title_of(settings, service)
+    title = title_of(settings, views, service)
     if named.type is None or named.version is None:
         return _service_picture(views, service, title, period)
     return _training_picture(views, TrainingRef(service.account, service.service, named.type, named.version), title)

@@ -89,17 +89,17 @@ def stats(  # noqa: PLR0913 - one parameter an option
 
 
 def _read(settings: Config, views: Views, text: str | None, by: By, length: timedelta) -> StatsReport:
-    from watcher.reading.services import find_service
-    from watcher.reading.trainings import planned
+    from watcher.reading.services import find_service, known_names
     from watcher.reports.runs.stats import StatsReport
-    from watcher.reports.trainings import service_names, unique_names
+    from watcher.reports.trainings import unique_names
     from watcher.store.runs.queries import Period
 
     now = present_times().now
-    service = None if text is None else find_service(settings, views, views.polls(), text)
+    states = views.polls()
+    service = None if text is None else find_service(settings, views, states, text)
     period = Period(since=time_ago(now, length, "--since"), before=now)
     rows = _stage_rows(views, service, period) if by is By.STAGE else _run_rows(views, service, period, by)
-    names = unique_names(service_names(planned(settings)))
+    names = unique_names(known_names(settings, states))
     return StatsReport(
         at=now,
         since=period.since,

@@ -8,14 +8,21 @@
   if (!source || !status || !window.EventSource) return;
   const say = (text) => { if (status.textContent !== text) status.textContent = text; };
   const waiting = new Map();
+  const verdictOf = (part) => part.querySelector("h1")?.textContent;
   const replace = (part) => {
     const old = document.getElementById(part.id);
     if (!old || old.outerHTML === part.outerHTML) return;
     old.replaceWith(part);
-    say(status.dataset.changed);
+    // Only the verdict is read aloud: ages change all the time.
+    if (verdictOf(part) !== verdictOf(old)) say(verdictOf(part));
   };
-  // A part with the focus, or with an opened list, waits until neither is so.
-  const isUsed = (old) => old && (old.contains(document.activeElement) || old.querySelector("details[open]"));
+  // Whether somebody has typed or chosen something that a form has not sent yet.
+  const isTyped = (part) => [...part.querySelectorAll("input, textarea, option")].some((field) =>
+    field.tagName === "OPTION" ? field.selected !== field.defaultSelected && field.index > 0
+      : field.value !== field.defaultValue || field.checked !== field.defaultChecked);
+  // A part with the focus, with an opened list or with something typed waits until it has none of them.
+  const isOpened = (part) => [...part.querySelectorAll("details")].some((list) => list.open !== ("open" in list.dataset));
+  const isUsed = (old) => old && (old.contains(document.activeElement) || isOpened(old) || isTyped(old));
   const replaceUnused = () => {
     for (const [id, part] of [...waiting]) {
       if (isUsed(document.getElementById(id))) continue;
@@ -33,7 +40,16 @@
   document.addEventListener("focusout", replaceLater);
   document.addEventListener("toggle", replaceLater, true);
   // A page that was loaded just now is not loaded again at once: a mistake here must not become a loop.
-  const reload = () => { setTimeout(() => location.reload(), RELOAD_AT_MOST_EVERY_MS - performance.now()); };
+  let reloading;
+  const reload = () => {
+    clearTimeout(reloading);
+    reloading = setTimeout(() => {
+      if (!isTyped(document)) return location.reload();
+      status.classList.remove("vh");
+      say(status.dataset.changed);
+      reload();
+    }, Math.max(RELOAD_AT_MOST_EVERY_MS - performance.now(), 1000));
+  };
   const compare = (event) => {
     const parts = [...document.querySelectorAll('[id^="live-"]')].filter((part) => part !== status);
     if (parts.map((part) => part.id).sort().join(" ") !== event.data) reload();
@@ -42,11 +58,12 @@
     const stream = new EventSource(source);
     stream.addEventListener("parts", compare);
     stream.addEventListener("part", receive);
-    stream.addEventListener("whole", () => { location.reload(); });
+    stream.addEventListener("title", (event) => { document.title = event.data; });
+    stream.addEventListener("whole", () => { stream.close(); reload(); });
     stream.addEventListener("open", () => { status.classList.add("vh"); say(""); });
     stream.addEventListener("error", () => {
       status.classList.remove("vh");
-      say(status.dataset.lost);
+      say(status.dataset.lost.replace("{time}", document.querySelector("#live-time time").textContent));
       // The browser gives up after an answer such as a proxy's 502; the daemon may be back later.
       if (stream.readyState === EventSource.CLOSED) setTimeout(connect, CONNECT_AGAIN_MS);
     });
