@@ -18,7 +18,10 @@ FAST_LIMIT: Final = timedelta(hours=24)
 FAILURES_BEFORE_BACKOFF: Final = 3
 """Failed polls in a row that keep the interval: short faults are over by then, and incidents open in time."""
 MAX_DOUBLINGS: Final = 30
-MAX_SPREAD: Final = timedelta(seconds=5)
+MIN_SPREAD: Final = timedelta(seconds=5)
+"""The first polls are spread over this time, or over their interval if that is shorter."""
+STARTS_PER_SECOND: Final = 200
+"""More polls are spread over more time. Those that start together stay together, and the last of them is late."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,9 +91,16 @@ def next_start(started: float, finished: float, interval: timedelta, unit: float
 
 
 def first_start(now: float, index: int, count: int, interval: timedelta) -> float:
-    """Return the first start of poll ``index`` of ``count``; the first polls are spread over a few seconds."""
-    spread = min(interval, MAX_SPREAD).total_seconds()
-    return now + spread * index / max(count, 1)
+    """Return the first start of a poll: spread over a few seconds, and over the interval where there are many.
+
+    Args:
+        now: The present, in monotonic seconds.
+        index: The position of the poll, from 0.
+        count: The number of polls that start.
+        interval: The interval of this poll.
+    """
+    spread = max(MIN_SPREAD.total_seconds(), count / STARTS_PER_SECOND)
+    return now + min(interval.total_seconds(), spread) * index / max(count, 1)
 
 
 class PollSchedule:

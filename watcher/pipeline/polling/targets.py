@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from watcher.core.polling.plan import Poll
-from watcher.core.polling.schedule import PollSchedule
+from watcher.core.polling.schedule import STARTS_PER_SECOND, PollSchedule
 from watcher.core.training.catch_up import CatchUp
 from watcher.pipeline.wakeup import Wake
 
@@ -110,9 +110,9 @@ class PollTargets:
             self.plan(key, start)
 
     def bring_forward(self, keys: Iterable[str], start: float) -> None:
-        """Bring the next starts of these targets forward to ``start``; those being polled have none."""
-        for key in keys:
-            self._schedule.bring_forward(key, start)
+        """Bring the next starts of these targets forward, the first one to ``start``; those being polled have none."""
+        for index, key in enumerate(keys):
+            self._schedule.bring_forward(key, start + index / STARTS_PER_SECOND)
         self._rescheduled.tick()
 
     def take_due(self, now: float) -> list[tuple[PollTarget, float]]:

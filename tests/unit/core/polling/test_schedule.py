@@ -62,6 +62,12 @@ def test_first_polls_are_spread_within_their_interval() -> None:
     assert starts == [10.0, 10.5, 11.0, 11.5]
 
 
+@pytest.mark.parametrize(("count", "seconds"), [(10, 5), (1000, 5), (2000, 10), (100_000, 30)])
+def test_many_first_polls_are_spread_over_more_of_their_interval(count: int, seconds: float) -> None:
+    last = first_start(0.0, count - 1, count, timedelta(seconds=30))
+    assert last == pytest.approx(seconds * (count - 1) / count)
+
+
 def test_due_polls_come_out_earliest_first_and_once() -> None:
     schedule = PollSchedule()
     for key, start in [("b", 2.0), ("a", 1.0), ("c", 9.0)]:
