@@ -34,6 +34,9 @@ class Deadlines:
             poll: the poll.
             in_progress: returns its trainings in progress; called for a poll that is new here.
         """
+        if poll.training is not None:
+            # Computed anew, since it is one: 10,000 such polls would keep several megabytes.
+            return PollDeadlines(poll, in_progress(poll))
         known = self._by_key.get(poll.key)
         if known is None or known.poll is not poll:
             known = PollDeadlines(poll, in_progress(poll))
