@@ -18,6 +18,7 @@ from watcher.core.delivery.state import State
 from watcher.core.event import Event
 from watcher.core.incidents.model import Incident
 from watcher.core.polling.deviation import Deviation
+from watcher.core.polling.plan import EVERY_SERVICE
 from watcher.core.polling.result import PollState
 from watcher.core.routing.reason import RoutingReason
 from watcher.core.routing.reason import read_reason as read_routing_reason
@@ -132,12 +133,17 @@ class Views:
         return trainings.one_training(self._connection, ref)
 
     def polls(self, service: ServiceRef | None = None) -> dict[str, PollState]:
-        """Return the state of each poll, by key; ``service`` reads those of one service and of its trainings."""
+        """Return the state of each poll, by key.
+
+        Args:
+            service: reads those of one service and its trainings, and of the list of services that may find it.
+        """
         query, key = select(schema.poll), schema.poll.c.key
         if service is not None:
             trainings_of = f"training:{service.subject.partition(':')[2]}/"
             lists = key.endswith(service.subject, autoescape=True)
-            query = query.where(or_(lists, key.startswith(trainings_of, autoescape=True)))
+            discovery = key == ServiceRef(service.account, EVERY_SERVICE).subject
+            query = query.where(or_(lists, discovery, key.startswith(trainings_of, autoescape=True)))
         return {row["key"]: read_poll(row) for row in self._connection.execute(query).mappings()}
 
     def service_name(self, service: ServiceRef) -> str | None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from watcher.core.batch import Batch
-from watcher.core.polling.plan import joined_key
+from watcher.core.polling.plan import EVERY_SERVICE, joined_key
 from watcher.core.polling.result import PollState
 from watcher.core.training.model import ServiceRef, Snapshot, TrainingRef
 from watcher.pipeline.polling.updates.changes import updates_key
@@ -19,15 +19,19 @@ SERVICES = [ServiceRef("main", "s"), ServiceRef("main", "s%"), ServiceRef("main"
 
 
 def keys_of(service: ServiceRef) -> set[str]:
-    training = TrainingRef(service.account, service.service, "pop", "v1")
-    return {service.subject, joined_key(service), updates_key(service), training.subject}
+    training, discovery = TrainingRef(service.account, service.service, "pop", "v1"), discovery_of(service.account)
+    return {service.subject, joined_key(service), updates_key(service), training.subject, discovery}
+
+
+def discovery_of(account: str) -> str:
+    return ServiceRef(account, EVERY_SERVICE).subject
 
 
 @pytest.mark.parametrize("service", SERVICES, ids=str)
-async def test_the_polls_of_one_service_are_those_of_its_lists_and_trainings(
+async def test_the_polls_of_one_service_are_those_of_its_lists_its_trainings_and_the_list_of_services(
     database: Database, service: ServiceRef
 ) -> None:
-    polls = tuple(PollState(key=key) for each in SERVICES for key in sorted(keys_of(each)))
+    polls = tuple(PollState(key=key) for key in sorted(set().union(*map(keys_of, SERVICES))))
     await PollStore(database).record(Batch(polls=polls))
     with open_views(database.url) as views:
         assert views.polls(service).keys() == keys_of(service)
