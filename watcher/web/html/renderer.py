@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from http import HTTPStatus
+from importlib.resources import files
 from typing import Final
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import DictLoader, Environment, StrictUndefined
 from starlette.responses import Response
 
 from watcher import __version__
@@ -34,7 +35,8 @@ class Renderer:
         self._texts = texts or Texts()
         self._base_path = base_path
         self._environment = Environment(
-            loader=PackageLoader("watcher.web.html"),
+            # The files of a newer version may be installed before the daemon is restarted.
+            loader=DictLoader(_templates()),
             autoescape=True,
             undefined=StrictUndefined,
             trim_blocks=True,
@@ -69,6 +71,11 @@ class Renderer:
     def texts(self) -> Texts:
         """The texts in the language of the pages."""
         return self._texts
+
+
+def _templates() -> dict[str, str]:
+    folder = files("watcher.web.html").joinpath("templates")
+    return {item.name: item.read_text("utf-8") for item in folder.iterdir() if item.name.endswith(".html")}
 
 
 def response(html: str, status: HTTPStatus = HTTPStatus.OK) -> Response:

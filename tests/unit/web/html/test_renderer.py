@@ -1,0 +1,28 @@
+"""The templates of the pages."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.unit.web.html.test_times import NOW
+from watcher.web.html import renderer
+from watcher.web.html.renderer import Renderer
+from watcher.web.html.session import Session
+
+
+def test_a_daemon_keeps_its_templates_while_another_version_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(Path(renderer.__file__).with_name("templates"), tmp_path / "templates")
+    monkeypatch.setattr("watcher.web.html.__path__", [str(tmp_path)])
+    monkeypatch.setattr("watcher.web.html.__spec__.submodule_search_locations", [str(tmp_path)])
+    pages, values = Renderer(), {"problem": "", "next": "/", "name": ""}
+    before = pages.html("login.html", Session(can_sign_in=True), NOW, **values)
+    login = tmp_path / "templates" / "login.html"
+    login.write_text("{{ a_value_of_the_new_version }}", "utf-8")
+    os.utime(login, (1, 1))
+    assert pages.html("login.html", Session(can_sign_in=True), NOW, **values) == before
