@@ -192,12 +192,13 @@ class TrailTexts:
         reason = "" if outcome.state is State.DELIVERED else reason_text(outcome.reason, t.words)
         if reason:
             yield t("sent-reason", reason=reason)
-        if outcome.answer:
-            yield t("sent-answer", answer=outcome.answer)
         if sent is not None and sent.may_be_repeat:
             yield t("sent-in-doubt")
         if sent is not None and sent.next_at is not None:
             yield t("sent-next", time=at(sent.next_at))
+        # The answer may end in any way, so no sentence follows it.
+        if outcome.answer:
+            yield t("sent-answer", answer=outcome.answer)
 
     def _numbers(self, numbers: Sequence[int]) -> str:
         return ", ".join(str(number) for number in numbers)

@@ -150,8 +150,8 @@ def test_a_delivery_has_its_attempts_its_answer_and_its_next_attempt(config: Con
     sent = SentDelivery(created_at=NOW, attempted_at=NOW, next_at=next_at, may_be_repeat=True, events=3)
     found = trail(config, sample_event(FAILED, config, NOW), routed(1, 3), waits, sent={"msg_ml-ops": sent})
     assert dict(lines(found))["ml-ops"] == (
-        "Waiting. 7 attempts. In one message with 2 other events. Reason: http 503. Last answer: busy "
-        f"It may have arrived twice. Next attempt at {next_at:%H:%M:%S}."
+        "Waiting. 7 attempts. In one message with 2 other events. Reason: http 503. "
+        f"It may have arrived twice. Next attempt at {next_at:%H:%M:%S}. Last answer: busy"
     )
 
 
