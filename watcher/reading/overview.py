@@ -35,6 +35,7 @@ from watcher.reports.overview import (
 from watcher.reports.status import KnownTraining, StatusReport
 from watcher.reports.trainings import Selection, service_names
 from watcher.store.errors import StoreLost
+from watcher.store.runs.history import last_good
 from watcher.store.runs.latest import (
     TypeRef,
     failures_since,
@@ -140,7 +141,13 @@ def _failed(views: Views, of: TypeRef) -> OpenProblem | None:
         return None
     good = last_completed(views.connection, of)
     since = "" if good is None else to_text(good.ended.before)
-    return failed_problem(of, latest[0], good, failures_since(views.connection, of, since))
+    found = "" if good is not None else _found_good(views, of)
+    return failed_problem(of, latest[0], good, failures_since(views.connection, of, since), found)
+
+
+def _found_good(views: Views, of: TypeRef) -> str:
+    known = last_good(views.connection, TrainingRef(of.account, of.service, of.type, ""))
+    return "" if known is None else known.version
 
 
 def _with_events(views: Views, problems: Iterable[OpenProblem]) -> Iterator[OpenProblem]:

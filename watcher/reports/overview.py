@@ -46,6 +46,8 @@ class OpenProblem:
     failures: int = 0
     """Failed runs in a row."""
     last_good: RunResult | None = None
+    found_good: str = ""
+    """The last good version where no run has completed: the first poll found it completed."""
     missing: Missing | None = None
     was_seen: bool = True
     """Whether ``since`` is the last start or completion; ``False`` where polls saw none yet."""
@@ -241,7 +243,9 @@ def is_about(subject: str, poll: Poll) -> bool:
     return poll.training is not None and subject in {poll.training.subject, poll.training.watch_subject}
 
 
-def failed_problem(of: TypeRef, latest: RunResult, last_good: RunResult | None, failures: int) -> OpenProblem:
+def failed_problem(
+    of: TypeRef, latest: RunResult, last_good: RunResult | None, failures: int, found_good: str = ""
+) -> OpenProblem:
     """Return the problem of a type whose latest run failed.
 
     Args:
@@ -249,6 +253,7 @@ def failed_problem(of: TypeRef, latest: RunResult, last_good: RunResult | None, 
         latest: its latest run.
         last_good: the latest run that completed; ``None`` where none did.
         failures: the number of failed runs since that.
+        found_good: the version that the first poll found completed, where no run has completed.
     """
     return OpenProblem(
         kind=OpenKind.FAILED,
@@ -258,6 +263,7 @@ def failed_problem(of: TypeRef, latest: RunResult, last_good: RunResult | None, 
         since=latest.ended.before,
         failures=failures,
         last_good=last_good,
+        found_good=found_good,
     )
 
 

@@ -18,7 +18,7 @@ from watcher.core.durations.past_runs import Outcome
 from watcher.core.event import Kind
 from watcher.core.health.problems import RUNNING
 from watcher.core.training.absence import Missing, OverdueFacts
-from watcher.core.training.model import TrainingRef
+from watcher.core.training.model import Snapshot, TrainingRef
 from watcher.core.training.retraining import Retraining, RetrainingRef
 from watcher.reading.overview import read_overview
 from watcher.reports.overview import Overview
@@ -80,3 +80,19 @@ def test_a_missing_start_and_a_missing_completion_have_each_their_own_event(tmp_
         asyncio.run(PollStore(database).record(Batch(events=events, retrainings=(state,))))
     found = {item.missing: item.overdue for item in asyncio.run(_read(path)).problems if item.missing is not None}
     assert {missing: facts.expected_at for missing, facts in found.items() if facts is not None} == due
+
+
+def test_a_version_that_the_first_poll_found_completed_is_the_last_good_one(tmp_path: Path) -> None:
+    path, ref = make_store(tmp_path), TrainingRef("main", "shop0000001", "relatedItem", "new")
+    found = Snapshot(
+        ref=replace(ref, version="old"),
+        status="completed",
+        seen_after=NOW,
+        first_seen_at=NOW,
+        record={"createdDate": "2026-11-01T09:00:00"},
+    )
+    failed = replace(run_days_ago(1, outcome=Outcome.FAILED), ref=ref)
+    with closing(open_database(path, purpose="test", now=NOW)) as database:
+        asyncio.run(PollStore(database).record(Batch(snapshots=(found,), runs=(failed,))))
+    problems = asyncio.run(_read(path)).problems
+    assert [item.found_good for item in problems if item.of.type == "relatedItem"] == ["old"]

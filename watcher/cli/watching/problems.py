@@ -102,6 +102,8 @@ def _about(lines: Lines, item: OpenProblem) -> object:
 
 
 def _last_good(lines: Lines, item: OpenProblem) -> Markup:
+    if item.found_good:
+        return lines.t("last-good-found", version=item.found_good)
     if item.last_good is None:
         return lines.t("failed-never-good")
     return lines.t("last-good-old", age=lines.times.lasts(item.last_good.ended.before))

@@ -83,8 +83,8 @@ def deliveries_values(page: DeliveriesPage, texts: Texts, *, can_act: bool) -> d
         "undelivered": count,
         "receivers": receivers,
         "lists": [
-            (texts("open-deliveries"), page.waiting, can_act),
-            (texts("delivered-list"), page.delivered, False),
+            (texts("open-deliveries"), page.waiting, can_act, "nothing-open"),
+            (texts("delivered-list"), page.delivered, False, "nothing-delivered"),
         ],
         "about": lambda item: about_delivery(item, texts),
         "shown_reason": lambda item: _reasons(item, texts),

@@ -102,6 +102,7 @@ ENGLISH: Final[Mapping[str, str]] = MappingProxyType(
         "kind-watcher": "Watcher",
         "failed-in-a-row": "First failure.|{n} failures in a row.",
         "failed-never-good": "No version has completed yet.",
+        "last-good-found": "Last good version is {version}, completed before polling began.",
         "last-good-old": "Last good version is {age} old.",
         "stuck-for": "In this stage for {age}.",
         "stuck-usual": "Usually {low} to {high} in all ({n} run).|Usually {low} to {high} in all ({n} runs).",
@@ -266,6 +267,7 @@ ENGLISH: Final[Mapping[str, str]] = MappingProxyType(
         "and-more": "{first} and {n} more",
         "open-deliveries": "Not delivered",
         "nothing-open": "Nothing waits.",
+        "nothing-delivered": "Nothing has been delivered yet.",
         "delivered-list": "Delivered",
         "send-test": "Send a test",
         "latest-test": "Test by {by}:",
@@ -294,6 +296,7 @@ ENGLISH: Final[Mapping[str, str]] = MappingProxyType(
         "cancel": "Cancel",
         # Silences.
         "silence-intro": "A silence stops notifications that match it, until it ends. Events are still recorded.",
+        "silence-unwatched": "No watched service has this id.",
         "active-silences": "Active",
         "ended-silences": "Ended",
         "matches": "Matches",
