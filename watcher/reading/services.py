@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from urllib.parse import quote
 
 from watcher.config import Config
 from watcher.core.polling.result import PollState
-from watcher.core.routing.silence import may_concern
+from watcher.core.routing.silence import Silence, may_concern
 from watcher.core.training.model import ServiceRef, TrainingRef
 from watcher.operations.errors import OperationRefusedError
 from watcher.reading.trainings import planned
@@ -38,6 +38,16 @@ def find_service(config: Config, views: Views, states: Mapping[str, PollState], 
 def known_names(config: Config, states: Mapping[str, PollState]) -> dict[ServiceRef, set[str]]:
     """Return the names of each service: those of the configuration, or else that of AiTEMS."""
     return service_names(named(with_discovered(planned(config), states), states))
+
+
+def ids_by_name(config: Config, states: Mapping[str, PollState]) -> dict[str, str]:
+    """Return the id of each service by its names; people know the names from every page and message."""
+    return {name: service.service for service, names in known_names(config, states).items() for name in names}
+
+
+def unwatched(silence: Silence, services: Iterable[ServiceRef]) -> bool:
+    """Say whether a silence names services of which none is watched: most often its id is mistyped."""
+    return "service" in silence.match.patterns and not any(may_concern(silence, service) for service in services)
 
 
 def text_with_id(config: Config, views: Views, text: str) -> str:

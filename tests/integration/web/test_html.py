@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import re
 from collections.abc import Mapping
+from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -16,11 +19,19 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.types import ASGIApp
 
+from tests.integration.cli.test_stats import CONFIG, NOW
+from tests.integration.web import invented_store
 from tests.integration.web.invented_store import Answer, ask, make_store, sources
 from watcher.control.protocol import ControlError
+from watcher.core.batch import Batch
+from watcher.core.polling.result import PollState
+from watcher.core.routing.matcher import Matcher
 from watcher.core.secret import Secret
 from watcher.reading.overview import read_overview
 from watcher.reports.overview import Overview
+from watcher.store.polls import PollStore
+from watcher.store.silences import Silences
+from watcher.store.sqlite.database import open_database
 from watcher.web.encoded_paths import EncodedPaths
 from watcher.web.html.freshness import Kept
 from watcher.web.html.renderer import Renderer
@@ -290,6 +301,45 @@ async def test_a_refused_silence_is_shown_again_as_it_was_typed(
         assert f'value="{escape(typed[name].strip())}"' in text
         assert (f'aria-describedby="f-{name}-p' in text) == (f'id="f-{name}-p"' in page) == (name in marked)
     assert 'role="alert"' in page
+
+
+async def test_an_empty_list_says_what_it_has_none_of(tmp_path: Path) -> None:
+    path = tmp_path / "here.db"
+    open_database(path, purpose="test", now=NOW).close()
+    page = (await SignedSite(path, None).get("/deliveries")).body.decode()
+    assert [page.count(text) for text in ("Nothing waits.", "Nothing has been delivered yet.")] == [1, 1]
+
+
+async def test_a_filter_that_takes_nothing_does_not_say_that_nothing_is_watched(path: Path) -> None:
+    page = (await SignedSite(path, None).get("/?q=nobody")).body.decode()
+    assert "The filter takes no service." in page
+    assert "No service is watched yet." not in page
+
+
+async def test_a_silence_by_the_name_that_aitems_gives_a_service_is_refused_with_its_id(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(invented_store, "CONFIG", CONFIG.replace('name = "=shop"', ""))
+    path = await asyncio.to_thread(make_store, tmp_path)
+    named = PollState(key="service:main/shop0000001", name="shop-main")
+    with closing(open_database(path, purpose="test", now=NOW)) as database:
+        await PollStore(database).record(Batch(polls=(named,)))
+    site = SignedSite(path)
+    csrf = await site.sign_in()
+    answer = await site.post("/silences", f"csrf={csrf}&match=service%3Dshop-main&length=2h&reason=load&author=dana")
+    assert (answer.status, site.asked) == (400, [])
+    assert "is the name of a service; write its id, &#34;shop0000001&#34;" in answer.body.decode()
+
+
+async def test_a_silence_of_a_service_that_nobody_watches_says_so(tmp_path: Path) -> None:
+    path = await asyncio.to_thread(make_store, tmp_path)
+    with closing(open_database(path, purpose="test", now=NOW)) as database:
+        match = Matcher(patterns={"service": ("mistyped",)})
+        await Silences(database).add(match, timedelta(days=300), author="kim", reason="load", now=NOW)
+    page = (await SignedSite(path, None).get("/silences")).body.decode()
+    warning = "No watched service has this id."
+    assert page.count(warning) == 1
+    assert warning in page.partition("service=mistyped")[2].partition("</th>")[0]
 
 
 async def test_a_refused_sign_in_keeps_the_name_and_never_the_token(path: Path) -> None:

@@ -173,11 +173,22 @@ def _match(texts: Sequence[str], settings: Config) -> Matcher:
     if not texts:
         problem = "name the events to silence, e.g. service=6wxgu1abcde; write kind=* for all of them"
         raise typer.BadParameter(problem, param_hint="MATCHER")
-    ids = {watch.name: watch.service for watch in settings.watches if watch.name}
     try:
-        return silenced(matcher(texts, settings.accounts, ids))
+        return silenced(matcher(texts, settings.accounts, _ids(settings)))
     except MatcherError as error:
         raise typer.BadParameter(str(error), param_hint="MATCHER") from None
+
+
+def _ids(settings: Config) -> Mapping[str, str]:
+    """Return the ids of the services by their names; without a store, those of the configuration."""
+    from watcher.reading.services import ids_by_name
+    from watcher.store.errors import StoreUnusable
+
+    try:
+        with reading(settings, os.environ) as views:
+            return ids_by_name(settings, views.polls())
+    except StoreUnusable:
+        return ids_by_name(settings, {})
 
 
 async def _add(arguments: Mapping[str, object], database: Database, clock: Clock) -> Mapping[str, object]:

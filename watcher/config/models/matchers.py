@@ -32,7 +32,7 @@ def matcher(texts: Iterable[str], accounts: Iterable[str], ids: Mapping[str, str
     Args:
         texts: the arguments of the command line.
         accounts: the configured accounts.
-        ids: the ids of the services, by the names of their watches.
+        ids: the ids of the services, by their names.
 
     Raises:
         MatcherError: a matcher cannot be used.
@@ -85,7 +85,7 @@ def _remedy(key: str) -> str:
 def _refuse_names(services: Iterable[str], ids: Mapping[str, str]) -> None:
     for word in services:
         if word in ids and word not in ids.values():
-            raise MatcherError(f"service: {quoted(word)} is the name of a watch; write its id, {quoted(ids[word])}")
+            raise MatcherError(f"service: {quoted(word)} is the name of a service; write its id, {quoted(ids[word])}")
 
 
 def _table(words: Mapping[str, list[str]]) -> dict[str, object]:

@@ -16,6 +16,8 @@ from watcher.core.action import AUTHOR_MAX, OF_SILENCES, Action
 from watcher.core.duration import parse_duration
 from watcher.core.routing.matcher import Matcher, patterns_of
 from watcher.core.routing.silence import LONGEST, REASON_MAX, Silence, is_allowed_length
+from watcher.core.training.model import ServiceRef
+from watcher.reading.services import known_names, unwatched
 from watcher.store.views import Views
 from watcher.web.html.deliveries_page import read_done
 from watcher.web.html.overview_page import silence_text
@@ -65,11 +67,20 @@ def as_typed(
     return SilenceForm(match=match, length=length, reason=reason, author=author, problems=problems, refused=refused)
 
 
-def silence_of(given: Mapping[str, str], config: Config, texts: Texts) -> SilenceForm | dict[str, object]:
-    """Return the arguments of the operation, or the form with its problems."""
+def silence_of(
+    given: Mapping[str, str], config: Config, ids: Mapping[str, str], texts: Texts
+) -> SilenceForm | dict[str, object]:
+    """Return the arguments of the operation, or the form with its problems.
+
+    Args:
+        given: the fields.
+        config: the active configuration.
+        ids: the ids of the services, by their names.
+        texts: the texts of the page.
+    """
     values = {name: given.get(name, "").strip() for name in FIELDS}
     problems: dict[str, str] = {}
-    match = _match(values["match"], config, texts, problems)
+    match = _match(values["match"], (config, ids), texts, problems)
     lasts = _length(values["length"], texts, problems)
     for name, longest in (("reason", REASON_MAX), ("author", AUTHOR_MAX)):
         if not values[name]:
@@ -86,11 +97,11 @@ def silence_of(given: Mapping[str, str], config: Config, texts: Texts) -> Silenc
     }
 
 
-def _match(text: str, config: Config, texts: Texts, problems: dict[str, str]) -> Matcher:
+def _match(text: str, known: tuple[Config, Mapping[str, str]], texts: Texts, problems: dict[str, str]) -> Matcher:
     if not text:
         # Without a matcher, a silence would stop everything: that is to be written.
         problems["match"] = texts("match-missing")
-    ids = {watch.name: watch.service for watch in config.watches if watch.name}
+    config, ids = known
     try:
         return silenced(matcher(text.split(), config.accounts, ids))
     except MatcherError as error:
@@ -113,11 +124,13 @@ async def silences_page(site: Site, session: Session, form: SilenceForm, *, targ
     """Return the page; ``target`` is the id of the silence that was just added or ended."""
     now = site.sources.utc_now()
 
-    def read(views: Views) -> tuple[list[Silence], Action | None]:
-        return views.every_silence(), read_done(views, target, OF_SILENCES, now)
+    def read(views: Views) -> tuple[list[Silence], Action | None, set[ServiceRef]]:
+        watched = set(known_names(site.sources.config(), views.polls()))
+        return views.every_silence(), read_done(views, target, OF_SILENCES, now), watched
 
-    found, done = await site.sources.read(read)
+    found, done, watched = await site.sources.read(read)
     values = silences_values(found, done, form, now, site.renderer.texts)
+    values["unwatched"] = {item.id for item in found if unwatched(item, watched)}
     return site.renderer.html("silences.html", session, now, live=live, **values)
 
 

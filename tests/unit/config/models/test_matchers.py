@@ -57,7 +57,7 @@ def test_a_faulty_matcher_is_rejected_with_its_remedy(text: str, problem: str, r
 
 def test_the_name_of_a_watch_is_rejected_with_its_id() -> None:
     ids = {"shop-main": "6wxgu1abcde", "lab": "lab"}
-    with pytest.raises(MatcherError, match='"shop-main" is the name of a watch; write its id, "6wxgu1abcde"'):
+    with pytest.raises(MatcherError, match='"shop-main" is the name of a service; write its id, "6wxgu1abcde"'):
         matcher(["service=shop-main"], [], ids)
     assert patterns_of(matcher(["service=lab"], [], ids)) == {"service": ["lab"]}
 
