@@ -121,7 +121,7 @@ def _unpolled_end(lines: Lines, end: UsualEnd | None) -> Markup:
 def _watcher(lines: Lines) -> None:
     status, last = lines.page.status, lines.values["last_poll"]
     backup = None if status.store is None else status.store.newest_backup
-    state = plain(lines.t("ready"), GOOD)
+    state = plain(lines.t("not-ready")) if lines.values["starting"] else plain(lines.t("ready"), GOOD)
     if lines.page.watcher_problems:
         state = plain(lines.t("has-problem"), WARN)
     lines.out.line()

@@ -122,7 +122,8 @@ def overview_values(
         "most_rows": wanted.most_rows,
         "most_problems": MOST_LISTED if wanted.status in set(OpenKind) else MOST_FLAT,
         **_verdict(page, len(page.problems) - len(problems), texts, times),
-        "steps": _steps(page, texts) if _is_starting(page) else (),
+        "starting": _is_starting(page),
+        "steps": _steps(page, texts) if _is_starting(page) and not page.status.totals.total else (),
         "last_poll": max((time for time in answered if time is not None), default=None),
         "failing_polls": sum(polled.failing for polled in page.status.polls),
         "who": lambda item: notified_text(item, texts),
@@ -160,10 +161,12 @@ def _verdict(page: Overview, elsewhere: int, texts: Texts, times: PageTimes) -> 
     polls = page.status.polls
     if _is_starting(page):
         done = len(polls) - sum(item.untried for item in polls)
+        known = _progress_text(page, texts, times) if page.status.totals.total else texts("none-known")
+        answered = texts("start-poll-text", done=done, n=len(polls))
         return {
             "headline": texts("starting"),
             "icon": ("learn", "run"),
-            "subline": texts("starting-text", done=done, n=len(polls)),
+            "subline": Markup(" ").join((answered, known)),
         }
     polled = {item.poll.service for item in polls if not item.poll.discovers}
     subline = Markup(" ").join((texts("polling", n=len(polled)), _progress_text(page, texts, times)))
@@ -176,8 +179,7 @@ def _verdict(page: Overview, elsewhere: int, texts: Texts, times: PageTimes) -> 
 
 def _is_starting(page: Overview) -> bool:
     """Return whether the first polls are running, and nothing is wrong."""
-    is_new = any(item.untried for item in page.status.polls) and not page.status.totals.total
-    return is_new and not page.problem_count
+    return any(item.untried for item in page.status.polls) and not page.problem_count
 
 
 def _steps(page: Overview, texts: Texts) -> Sequence[tuple[bool, Markup, Markup]]:
@@ -186,12 +188,12 @@ def _steps(page: Overview, texts: Texts) -> Sequence[tuple[bool, Markup, Markup]
     accounts = {item.poll.service.account for item in polls}
     answered = {item.poll.service.account for item in polls if item.state.good_answered_at is not None}
     done = sum(not item.untried for item in polls)
-    configured = texts("step-config-text", n=len(accounts), receivers=len(page.receivers))
+    configured = texts("start-config-text", n=len(accounts), receivers=len(page.receivers))
     return [
-        (True, texts("step-config"), configured),
-        *((name in answered, texts("step-key", account=name), Markup("")) for name in sorted(accounts)),
-        (False, texts("step-poll"), texts("step-poll-text", done=done, n=len(polls))),
-        (False, texts("step-change"), texts("step-change-text")),
+        (True, texts("start-config"), configured),
+        *((name in answered, texts("start-key", account=name), Markup("")) for name in sorted(accounts)),
+        (False, texts("start-poll"), texts("start-poll-text", done=done, n=len(polls))),
+        (False, texts("start-change"), texts("start-change-text")),
     ]
 
 

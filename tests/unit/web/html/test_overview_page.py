@@ -96,6 +96,15 @@ def test_a_start_with_a_problem_says_so_instead_of_waiting() -> None:
     assert headline(overview(status(polls=(untried, poll(1))))) == "1 open problem"
 
 
+def test_a_page_is_not_fine_before_each_poll_has_an_answer() -> None:
+    untried = replace(poll(0), state=PollState(key="x"))
+    known = replace(status(polls=(untried, poll(0))), totals=TrainingTotals(by_status={"completed": 1}))
+    values = overview_values(overview(known), OverviewFilter(), Texts())
+    assert (values["headline"], values["steps"]) == ("The first poll is running", ())
+    assert values["subline"] == "1 of 2 polls have an answer. No training is in progress."
+    assert values["starting"]
+
+
 def test_a_filter_says_how_many_problems_it_leaves_out() -> None:
     of = TypeRef("main", "other", "pop")
     problem = OpenProblem(kind=OpenKind.OVERDUE, of=of, version=None, status="start", since=NOW)

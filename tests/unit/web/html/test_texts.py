@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 from markupsafe import Markup
 
@@ -54,6 +55,12 @@ def used() -> set[str]:
 
 def test_each_text_of_a_page_is_in_the_catalogue() -> None:
     assert used() - ENGLISH.keys() == set()
+
+
+def test_no_part_of_the_catalogue_has_a_key_of_another_one() -> None:
+    parts = "".join(path.read_text() for path in FOLDER.glob("english*.py"))
+    keys = [*PLOTS, *re.findall(r'^ {8}"([\w-]+)":', parts, re.MULTILINE)]
+    assert [key for key, count in Counter(keys).items() if count > 1] == []
 
 
 def test_each_text_of_the_catalogue_is_shown_somewhere() -> None:
