@@ -87,3 +87,12 @@ def test_an_unknown_id_and_a_missing_store_are_refused(workplace: Workplace) -> 
     workplace.command("once", env=KEYS)
     unknown = workplace.silence("end", "sil_x")
     assert (unknown.returncode, "there is no silence 'sil_x'" in unknown.stderr) == (1, True)
+
+
+def test_a_service_that_nobody_watches_is_a_warning(workplace: Workplace) -> None:
+    workplace.command("once", env=KEYS)
+    options = ("--for", "4h", "--why", "x")
+    mistyped, watched = (workplace.silence("add", f"service={it}", *options) for it in ("x", workplace.service))
+    warning = "warning: no watched service has this id"
+    assert (mistyped.returncode, warning in mistyped.stderr) == (0, True)
+    assert (watched.returncode, warning in watched.stderr) == (0, False)

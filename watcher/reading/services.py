@@ -8,7 +8,8 @@ from urllib.parse import quote
 
 from watcher.config import Config
 from watcher.core.polling.result import PollState
-from watcher.core.routing.silence import Silence, may_concern
+from watcher.core.routing.matcher import Matcher, matches_pattern
+from watcher.core.routing.silence import may_concern
 from watcher.core.training.model import ServiceRef, TrainingRef
 from watcher.operations.errors import OperationRefusedError
 from watcher.reading.trainings import planned
@@ -40,14 +41,17 @@ def known_names(config: Config, states: Mapping[str, PollState]) -> dict[Service
     return service_names(named(with_discovered(planned(config), states), states))
 
 
-def ids_by_name(config: Config, states: Mapping[str, PollState]) -> dict[str, str]:
+def ids_by_name(names: Mapping[ServiceRef, set[str]]) -> dict[str, str]:
     """Return the id of each service by its names; people know the names from every page and message."""
-    return {name: service.service for service, names in known_names(config, states).items() for name in names}
+    return {name: service.service for service, own in names.items() for name in own}
 
 
-def unwatched(silence: Silence, services: Iterable[ServiceRef]) -> bool:
-    """Say whether a silence names services of which none is watched: most often its id is mistyped."""
-    return "service" in silence.match.patterns and not any(may_concern(silence, service) for service in services)
+def names_unwatched(match: Matcher, services: Iterable[ServiceRef]) -> bool:
+    """Say whether a matcher names services of which none is watched: most often an id is mistyped."""
+    wanted = match.patterns.get("service")
+    return wanted is not None and not any(
+        matches_pattern(known.service, pattern) for known in services for pattern in wanted
+    )
 
 
 def text_with_id(config: Config, views: Views, text: str) -> str:

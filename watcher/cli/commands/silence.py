@@ -22,12 +22,13 @@ from watcher.cli.options import (
     present_times,
 )
 from watcher.cli.store_access import change, reading
-from watcher.cli.text.output import cell, screen
+from watcher.cli.text.output import cell, say, screen
 
 if TYPE_CHECKING:
     from watcher.clock import Clock
     from watcher.config import Config
     from watcher.core.routing.matcher import Matcher
+    from watcher.core.training.model import ServiceRef
     from watcher.store.sqlite.database import Database
 
 ADD_EXAMPLE: Final = 'aitems-watcher silence add service=6wxgu1abcde type=pop --for 4h --why "moving the data"'
@@ -100,11 +101,15 @@ def add(  # noqa: PLR0913 - one parameter an option
         from watcher.core.routing.matcher import patterns_of
 
         settings = load_for_store(config)
-        match = _match(matchers or (), settings)
+        known, is_complete = _known(settings)
+        match = _match(matchers or (), settings, known)
         arguments = {"match": patterns_of(match), "seconds": lasts.total_seconds(), "why": reason, "by": author}
         added = change(settings, "silence.add", arguments, partial(_add, arguments))
     from watcher.cli.text.silence import show_added
+    from watcher.reading.services import names_unwatched
 
+    if is_complete and names_unwatched(match, known):
+        say("warning: no watched service has this id; aitems-watcher status lists the services")
     if as_json:
         screen().json(added)
     else:
@@ -167,28 +172,29 @@ def _reason(text: str | None) -> str:
     return str(text).strip()
 
 
-def _match(texts: Sequence[str], settings: Config) -> Matcher:
+def _match(texts: Sequence[str], settings: Config, known: Mapping[ServiceRef, set[str]]) -> Matcher:
     from watcher.config.models.matchers import MatcherError, matcher, silenced
+    from watcher.reading.services import ids_by_name
 
     if not texts:
         problem = "name the events to silence, e.g. service=6wxgu1abcde; write kind=* for all of them"
         raise typer.BadParameter(problem, param_hint="MATCHER")
     try:
-        return silenced(matcher(texts, settings.accounts, _ids(settings)))
+        return silenced(matcher(texts, settings.accounts, ids_by_name(known)))
     except MatcherError as error:
         raise typer.BadParameter(str(error), param_hint="MATCHER") from None
 
 
-def _ids(settings: Config) -> Mapping[str, str]:
-    """Return the ids of the services by their names; without a store, those of the configuration."""
-    from watcher.reading.services import ids_by_name
+def _known(settings: Config) -> tuple[Mapping[ServiceRef, set[str]], bool]:
+    """Return the watched services with their names, and whether these are all: patterns find some in the store."""
+    from watcher.reading.services import known_names
     from watcher.store.errors import StoreUnusable
 
     try:
         with reading(settings, os.environ) as views:
-            return ids_by_name(settings, views.polls())
+            return known_names(settings, views.polls()), True
     except StoreUnusable:
-        return ids_by_name(settings, {})
+        return known_names(settings, {}), False
 
 
 async def _add(arguments: Mapping[str, object], database: Database, clock: Clock) -> Mapping[str, object]:

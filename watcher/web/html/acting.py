@@ -17,7 +17,7 @@ from watcher.control.protocol import ControlError
 from watcher.operations.deliveries import DROP, RETRY
 from watcher.operations.receiver_test import SEND_TEST
 from watcher.operations.silences import ADD, END
-from watcher.reading.services import ids_by_name
+from watcher.reading.services import ids_by_name, known_names
 from watcher.web.clients import client_of
 from watcher.web.guesses import GUESSES_AT_ONCE, GUESSES_PER_SECOND
 from watcher.web.html.renderer import response
@@ -96,7 +96,7 @@ class Actions:
         session = self._session(request, form)
         site = self._site
         config = site.sources.config()
-        ids = await site.sources.read(lambda views: ids_by_name(config, views.polls()))
+        ids = await site.sources.read(lambda views: ids_by_name(known_names(config, views.polls())))
         found = silence_of(form, config, ids, site.renderer.texts)
         if isinstance(found, SilenceForm):
             return response(await silences_page(site, session, found), HTTPStatus.BAD_REQUEST)

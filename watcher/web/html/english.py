@@ -327,7 +327,7 @@ ENGLISH: Final[Mapping[str, str]] = MappingProxyType(
         "badge-no-run": "no run",
         # Signing in and errors.
         "token": "Token",
-        "name-hint": "Shown in the history beside what you do.",
+        "name-hint": "Shown in the history beside what you do; without it, as web.",
         "token-hint": "The token of [web] in the configuration.",
         "wrong-token": "This is not the token.",
         "wrong-too-often": "Too many wrong tokens from this address. Try again in {n} second.|"

@@ -17,7 +17,7 @@ from watcher.core.duration import parse_duration
 from watcher.core.routing.matcher import Matcher, patterns_of
 from watcher.core.routing.silence import LONGEST, REASON_MAX, Silence, is_allowed_length
 from watcher.core.training.model import ServiceRef
-from watcher.reading.services import known_names, unwatched
+from watcher.reading.services import known_names, names_unwatched
 from watcher.store.views import Views
 from watcher.web.html.deliveries_page import read_done
 from watcher.web.html.overview_page import silence_text
@@ -130,7 +130,7 @@ async def silences_page(site: Site, session: Session, form: SilenceForm, *, targ
 
     found, done, watched = await site.sources.read(read)
     values = silences_values(found, done, form, now, site.renderer.texts)
-    values["unwatched"] = {item.id for item in found if unwatched(item, watched)}
+    values["unwatched"] = {item.id for item in found if names_unwatched(item.match, watched)}
     return site.renderer.html("silences.html", session, now, live=live, **values)
 
 
