@@ -6,7 +6,7 @@ import asyncio
 import re
 import sqlite3
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -257,3 +257,18 @@ async def test_an_action_that_the_store_refuses_says_so(place: Place, monkeypatc
         answer = await person.act("/silences", match="kind=*", length="1h", reason="r", author="a")
         assert (answer.status_code, "the store cannot be written now (disk-full)" in answer.text) == (409, True)
         assert 'value="kind=*"' in answer.text
+
+
+async def test_a_reload_has_its_answer_although_another_process_holds_the_store(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("watcher.operations.recording.RECORD_SECONDS", 0.2)
+    async with place.running():
+        (place.folder / "config.toml").write_text(
+            daemon_in_process.settings(place.base_url, [SERVICE], {"other": place.hook.url})
+        )
+        socket = link_path(place.folder / "watcher.db")
+        with closing(sqlite3.connect(place.folder / "watcher.db", isolation_level=None)) as holder:
+            holder.execute("BEGIN IMMEDIATE")
+            answer = await asyncio.to_thread(request, socket, "reload", {"by": "root"}, timeout_seconds=20.0)
+            assert answer["outcome"] == "reloaded"
