@@ -207,6 +207,17 @@ async def test_a_stream_of_a_page_ends_with_its_session(place: Place) -> None:
     assert "event: whole" in rest, "the reader is told to load the page again, which needs the token"
 
 
+async def test_the_head_of_a_stream_leaves_the_connection_for_the_next_request(place: Place) -> None:
+    async with place.running() as daemon:
+        person = Person(daemon)
+        await person.sign_in()
+        address = await person.address()
+        async with httpx2.AsyncClient(cookies=person.cookies) as client:
+            head = await client.head(f"{address}/live?page=/")
+            assert (head.status_code, head.headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
+            assert (await client.head(f"{address}/")).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("path", "form", "status", "text"),
     [
