@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import Response
 
 from watcher import __version__
+from watcher.core.messages.text import visible
 from watcher.web.encoded_paths import segment
 from watcher.web.html.session import Session
 from watcher.web.html.shapes import step_of, strip_paths, time_bar, usual_end
@@ -37,6 +38,7 @@ class Renderer:
             loader=PackageLoader("watcher.web.html"),
             autoescape=True,
             undefined=StrictUndefined,
+            finalize=_finalized,
             trim_blocks=True,
             lstrip_blocks=True,
         )
@@ -69,6 +71,11 @@ class Renderer:
     def texts(self) -> Texts:
         """The texts in the language of the pages."""
         return self._texts
+
+
+def _finalized(value: object) -> object:
+    """Leave what steers a terminal or turns the direction of text out of a page; ``|e`` keeps the value of a form."""
+    return visible(value) if type(value) is str else value
 
 
 def response(html: str, status: HTTPStatus = HTTPStatus.OK) -> Response:
