@@ -173,3 +173,5 @@ def _configure_standard_library(shared: list[Processor], last: list[Processor], 
     root.setLevel(logging.WARNING)
     # It warns of each run that begins late, in words of its own; a late loop is a finding of the watcher.
     logging.getLogger("apscheduler").setLevel(logging.ERROR)
+    # It warns of each request that is no HTTP, or asks for WebSockets: anybody could fill the log without the token.
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)

@@ -41,6 +41,12 @@ def test_a_run_that_begins_late_is_no_line_in_the_words_of_the_scheduler(lines: 
     ] * 2
 
 
+def test_a_request_that_is_no_http_is_no_line_of_the_web_server(lines: io.StringIO) -> None:
+    logging.getLogger("uvicorn.error").warning("Invalid HTTP request received.")
+    logging.getLogger("uvicorn.error").error("Exception in ASGI application")
+    assert [json.loads(line)["event"] for line in lines.getvalue().splitlines()] == ["Exception in ASGI application"]
+
+
 def test_a_line_begins_with_its_event_then_level_and_time(lines: io.StringIO) -> None:
     with structlog.contextvars.bound_contextvars(account="main"):
         structlog.get_logger().warning("poll.failed", cause="dns", event_id="evt_1")

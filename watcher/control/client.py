@@ -21,8 +21,11 @@ from watcher.control.protocol import (
 from watcher.control.socket_path import address_of
 
 START: Final = "start it with systemctl start aitems-watcher, or aitems-watcher run"
-TIMEOUT_SECONDS: Final = 30.0
-"""The longest wait for data; the daemon answers most commands at once."""
+TIMEOUT_SECONDS: Final = 45.0
+"""The longest wait for data; the daemon answers most commands at once.
+
+It waits up to 30 s for a locked store, and then says that nothing was changed.
+"""
 PROMPT_SECONDS: Final = 5.0
 """The same for a command that also works without the daemon's answer."""
 

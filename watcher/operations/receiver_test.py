@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,13 +14,12 @@ from watcher.core.delivery.model import Delivered, Outcome
 from watcher.core.delivery.reason import NO_REASON
 from watcher.operations.author import author_in
 from watcher.operations.ports import ActionStore
+from watcher.operations.recording import problem_of_recording
 
 log = structlog.get_logger()
 
 SEND_TEST: Final = "test"
 """The command on the control socket."""
-RECORD_SECONDS: Final = 5.0
-"""The longest wait for the store: a test must also say something while that cannot be written."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,14 +42,11 @@ class ReceiverTest:
 async def record_test(actions: ActionStore, request: ReceiverTest, outcome: Outcome, now: datetime) -> bool:
     """Record a test with its author and outcome; return whether the store could be written."""
     log.info("receiver.tested", receiver=request.receiver, by=request.by, outcome=type(outcome).__name__)
-    try:
-        async with asyncio.timeout(RECORD_SECONDS):
-            await actions.record(_action(request, outcome, now))
-    except Exception as error:  # noqa: BLE001 - the message is sent, and its outcome counts more than the record
-        problem, remedy = str(error) or type(error).__name__, "run aitems-watcher doctor"
+    problem = await problem_of_recording(actions, _action(request, outcome, now))
+    if problem is not None:
+        remedy = "run aitems-watcher doctor"
         log.warning("receiver.test_not_recorded", receiver=request.receiver, problem=problem, remedy=remedy)
-        return False
-    return True
+    return problem is None
 
 
 def _action(request: ReceiverTest, outcome: Outcome, now: datetime) -> Action:

@@ -25,6 +25,11 @@ class EndedSessions:
     def __init__(self, database: StoreWriter) -> None:
         self._database = database
 
+    @property
+    def epoch(self) -> str:
+        """The store's epoch."""
+        return self._database.epoch
+
     async def add(self, identity: str, expires_at: datetime, now: datetime) -> None:
         """Store that a session has ended, and delete those that have expired."""
         await self._database.write(lambda connection: _add(connection, identity, expires_at, now))

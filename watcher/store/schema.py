@@ -7,6 +7,7 @@ shows that both agree.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -31,27 +32,39 @@ from sqlalchemy import (
 )
 
 REPLACEMENT: Final = "\ufffd"
+_REFUSED: Final = re.compile("[\x00\ud800-\udfff]")
 CONDITION: Final = "condition"
 """The key of a partial index's condition in its ``info``."""
 
 
 class StoredText(TypeDecorator[str]):
-    """Text from anywhere: PostgreSQL refuses NUL characters, so that they are replaced on the way in."""
+    """Text from anywhere, with a replacement for what a database refuses.
+
+    PostgreSQL takes no NUL, and no driver takes half of a surrogate pair, which a command line in another encoding has.
+    """
 
     impl = Text
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002 - SQLAlchemy's
         """Return the text as it is stored."""
-        return _without_nul(value)
+        return _storable(value)
 
     def bind_processor(self, dialect: Dialect) -> Callable[[str | None], str | None]:  # noqa: ARG002 - SQLAlchemy's
         """Return the same as one function: it is called for each text of each row."""
-        return _without_nul
+        return _storable
 
 
-def _without_nul(value: str | None) -> str | None:
-    return value.replace("\x00", REPLACEMENT) if value is not None and "\x00" in value else value
+def _storable(value: str | None) -> str | None:
+    return value if value is None or _is_storable(value) else _REFUSED.sub(REPLACEMENT, value)
+
+
+def _is_storable(text: str) -> bool:
+    # To encode it is much faster than to search it, and Python knows of an ASCII text without reading it.
+    try:
+        return "\x00" not in text and (text.isascii() or bool(text.encode()))
+    except UnicodeEncodeError:
+        return False
 
 
 POSITION: Final = BigInteger().with_variant(Integer, "sqlite")

@@ -24,7 +24,8 @@ from watcher.operations.deliveries import (
     retry_deliveries,
 )
 from watcher.operations.errors import OperationRefusedError
-from watcher.operations.ports import DeliveryChange
+from watcher.operations.ports import ActionStore, DeliveryChange
+from watcher.operations.recording import problem_of_recording
 from watcher.operations.silences import ADD, END, NewSilence, SilenceEnd, add_silence, end_silence
 from watcher.store.actions import ActionLog
 from watcher.store.delivery.operator_actions import OperatorActions
@@ -115,11 +116,10 @@ def _refusing(handle: Callable[[Arguments], Awaitable[Arguments]]) -> Handler:
     return handler
 
 
-async def record_reload(actions: ActionLog, arguments: Arguments, config: Path, now: datetime) -> None:
+async def record_reload(actions: ActionStore, arguments: Arguments, config: Path, now: datetime) -> None:
     """Record who reloaded the configuration; a store that cannot be written does not make the reload fail."""
     author = str(arguments.get("by") or "")[:AUTHOR_MAX]
     log.info("reload.recorded", author=author)
-    try:
-        await actions.record(Action(kind=ActionKind.RELOAD, target=str(config), author=author, at=now))
-    except DBAPIError as error:
-        log.warning("reload.not_recorded", problem=str(error.orig), remedy="run aitems-watcher doctor")
+    action = Action(kind=ActionKind.RELOAD, target=str(config), author=author, at=now)
+    if (problem := await problem_of_recording(actions, action)) is not None:
+        log.warning("reload.not_recorded", problem=problem, remedy="run aitems-watcher doctor")

@@ -197,7 +197,8 @@ class HealthEndpoints:
 
         guesses = TokenGuesses(self._runtime.clock.monotonic)
         signed_out = self._signed_out(is_needed=token is not None)
-        sessions = Sessions(token, guesses, settings.base_path, signed_out=signed_out)
+        epoch = self._ended_sessions.epoch
+        sessions = Sessions(token, guesses, settings.base_path, signed_out=signed_out, store=epoch)
         pages = Pages(
             readiness=self._health_reporter.readiness,
             metrics=self._health_reporter.metrics,

@@ -59,7 +59,7 @@ from watcher.store.outbox import Outbox
 from watcher.store.polls import PollStore
 from watcher.store.retention import Retention
 from watcher.store.runs import history, latest, queries
-from watcher.store.silences import Silences
+from watcher.store.silences import SilenceRefusedError, Silences
 from watcher.store.sql import bulk
 from watcher.store.sql.write_faults import WriteFault, fault_of
 from watcher.store.sqlite.connections import writer_engine
@@ -509,12 +509,18 @@ async def test_an_action_on_a_delivery_that_is_being_sent_by_now_changes_nothing
     assert await settle(database, leased)
 
 
-async def test_a_nul_character_is_replaced_as_a_text_is_stored(database: Database) -> None:
-    silence = await Silences(database).add(matcher_of({"kind": ["*"]}), DAY, "mina", "a\x00b", NOW)
+@pytest.mark.parametrize("refused", ["\x00", "\udcff"])
+async def test_a_character_that_a_database_refuses_is_replaced_as_a_text_is_stored(
+    database: Database, refused: str
+) -> None:
+    silences = Silences(database)
+    silence = await silences.add(matcher_of({"kind": [refused]}), DAY, "mina", f"\uae40{refused}b", NOW)
     with open_views(database.url) as views:
         found = views.silence(silence.id)
     assert found is not None
-    assert found.reason == "a\ufffdb"
+    assert found.reason == "\uae40\ufffdb"
+    with pytest.raises(SilenceRefusedError, match="there is no silence"):
+        await silences.end(refused, "mina", NOW)
 
 
 class RefusedError(Exception):

@@ -350,3 +350,18 @@ def test_the_names_that_aitems_gives_are_kept_for_reports(tmp_path: Path) -> Non
     assert names[1] == {"a1": "another", "a2": "name of a2"}
     with open_views(sqlite_url(tmp_path / "watcher.db")) as views:
         assert views.service_name(ServiceRef("main", "a1")) == "another"
+
+
+def test_a_service_that_gets_another_name_has_it_in_its_next_messages(tmp_path: Path) -> None:
+    async def scenario(api: FakeApi, _poller: Poller) -> None:
+        api.names["a1"] = "Search, new"
+        await asyncio.sleep(200)
+        api.trainings["a1", "v1"] = "completed"
+        await asyncio.sleep(200)
+        api.fault = lambda _now, path: api.answer(503, {}) if "/a1/" in path else None
+        await asyncio.sleep(400)
+        api.fault = lambda _now, _path: None
+
+    _, events = follow(tmp_path, ["*"], scenario)
+    assert {event.service_name for event in events} == {"Search, new"}
+    assert {Kind.SUCCEEDED, Kind.UNREACHABLE} <= {event.kind for event in events}

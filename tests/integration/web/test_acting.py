@@ -6,7 +6,7 @@ import asyncio
 import re
 import sqlite3
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -207,6 +207,17 @@ async def test_a_stream_of_a_page_ends_with_its_session(place: Place) -> None:
     assert "event: whole" in rest, "the reader is told to load the page again, which needs the token"
 
 
+async def test_the_head_of_a_stream_leaves_the_connection_for_the_next_request(place: Place) -> None:
+    async with place.running() as daemon:
+        person = Person(daemon)
+        await person.sign_in()
+        address = await person.address()
+        async with httpx2.AsyncClient(cookies=person.cookies) as client:
+            head = await client.head(f"{address}/live?page=/")
+            assert (head.status_code, head.headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
+            assert (await client.head(f"{address}/")).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("path", "form", "status", "text"),
     [
@@ -257,3 +268,18 @@ async def test_an_action_that_the_store_refuses_says_so(place: Place, monkeypatc
         answer = await person.act("/silences", match="kind=*", length="1h", reason="r", author="a")
         assert (answer.status_code, "the store cannot be written now (disk-full)" in answer.text) == (409, True)
         assert 'value="kind=*"' in answer.text
+
+
+async def test_a_reload_has_its_answer_although_another_process_holds_the_store(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("watcher.operations.recording.RECORD_SECONDS", 0.2)
+    async with place.running():
+        (place.folder / "config.toml").write_text(
+            daemon_in_process.settings(place.base_url, [SERVICE], {"other": place.hook.url})
+        )
+        socket = link_path(place.folder / "watcher.db")
+        with closing(sqlite3.connect(place.folder / "watcher.db", isolation_level=None)) as holder:
+            holder.execute("BEGIN IMMEDIATE")
+            answer = await asyncio.to_thread(request, socket, "reload", {"by": "root"}, timeout_seconds=20.0)
+            assert answer["outcome"] == "reloaded"

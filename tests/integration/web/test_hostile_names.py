@@ -36,6 +36,10 @@ NAMES = [
     *('"><script>alert(1)</script>', "{{ 1 }}", "a?b#c", "a\nb\t", "김 치", "x.svg", "'onload=alert(1)"),
 ]
 
+TURNING = "ok\u202e\x1b[31m\u200b com\u2066pleted"
+TRAINING_OF_TURNING = f"/training/main/{segment(TURNING)}/pop/{segment(TURNING)}"
+STEERING = re.compile("[\x00-\x1f\x7f-\x9f\u200b\u202a-\u202e\u2066-\u2069]")
+
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> ASGIApp:
@@ -47,7 +51,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> ASGIApp:
 
 def named() -> Batch:
     """Return a training of each name in a service of that name, and a run that has ended."""
-    refs = [TrainingRef("main", name, "pop", name) for name in NAMES]
+    refs = [TrainingRef("main", name, "pop", name) for name in (*NAMES, TURNING)]
     snapshots = tuple(replace(in_progress("x"), ref=ref) for ref in refs)
     return Batch(snapshots=snapshots, runs=tuple(replace(run_days_ago(1), ref=ref) for ref in refs))
 
@@ -66,6 +70,15 @@ def survives(path: str) -> bool:
     parts = path.split("/")
     dots = {".", "..", "%2e", ".%2e", "%2e.", "%2e%2e"}
     return not any(part.lower() in dots for part in parts) and len(unquote(path).split("/")) == len(parts)
+
+
+async def test_no_page_has_what_turns_or_hides_text_and_its_forms_keep_the_name(app: ASGIApp) -> None:
+    for path in (f"/service/main/{segment(TURNING)}", TRAINING_OF_TURNING):
+        page = (await ask(app, path)).body.decode()
+        assert "ok completed" in page
+        assert not STEERING.search(page.replace("\n", ""))
+    form = (await ask(app, f"/?q={quote(TURNING)}")).body.decode()
+    assert f'value="{TURNING}"' in form
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -18,6 +18,7 @@ from markupsafe import escape
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.types import ASGIApp
+from structlog.testing import capture_logs
 
 from tests.integration.cli.test_stats import CONFIG, NOW
 from tests.integration.web import invented_store
@@ -190,8 +191,11 @@ async def test_without_the_token_a_browser_gets_the_form_and_a_program_a_refusal
 
 async def test_a_wrong_token_is_refused_and_soon_only_slowly(path: Path) -> None:
     site = SignedSite(path)
-    found = [(await site.post("/login", "token=wrong")).status for _ in range(7)]
+    with capture_logs() as logs:
+        found = [(await site.post("/login", "token=wrong")).status for _ in range(7)]
     assert found == [403] * 5 + [429] * 2
+    # Nobody without the token fills the log.
+    assert [line["event"] for line in logs] == ["web.sign_in_refused"] * 5
 
 
 async def test_many_people_may_sign_in_from_the_address_of_one_proxy(path: Path) -> None:

@@ -84,6 +84,7 @@ def utc_text(time: datetime) -> str:
 # Text from outside.
 
 _ESCAPE_SEQUENCE: Final = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[@-Z\\-_]")
+_WHITE_SPACE: Final = "\t\n\r"
 _JOINERS: Final = "\u200c\u200d"
 """Format characters that scripts and emoji need; the others reorder or hide text."""
 
@@ -98,6 +99,14 @@ def one_line(text: str, limit: int) -> str:
     if not visible.isprintable():
         visible = "".join(map(_visible, _ESCAPE_SEQUENCE.sub("", visible)))
     return cut(" ".join(visible.split()), limit, beyond=len(text[READ_LIMIT:]))
+
+
+def visible(text: str) -> str:
+    """Return text from outside without the characters that ``one_line`` removes; its length and white space stay."""
+    if text.isprintable():
+        return text
+    shown = _ESCAPE_SEQUENCE.sub("", text)
+    return "".join(item if item in _WHITE_SPACE else _visible(item) for item in shown)
 
 
 def _visible(character: str) -> str:

@@ -126,6 +126,8 @@ class ServiceLists:
                 is_back = poll.service.service in back
                 since = self._clock.utc_now() if is_back else target.polling_since
                 self._on_found(PollTarget(poll=poll, polling_since=since, service_was_gone=is_back))
+            elif poll is not None and self._targets.rename(poll):
+                self._incident_monitor.rename(poll)
         target.hurried = bool(missing)
         await self._check(
             api, target, services, [ref for ref in missing if self._discovery.missed(ref) >= LISTS_FOR_GONE]

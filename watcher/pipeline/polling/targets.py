@@ -94,6 +94,14 @@ class PollTargets:
         if self._schedule.contains(poll.key):
             self.plan(poll.key, start)
 
+    def rename(self, poll: Poll) -> bool:
+        """Adopt the present name of a poll's service; return whether it is another one than before."""
+        target = self._by_key[poll.key]
+        if target.poll.attributes.name == poll.attributes.name:
+            return False
+        target.poll = poll
+        return True
+
     def retire(self, key: str) -> None:
         """Remove a target; the result of a run under way will be ignored."""
         self._by_key.pop(key).retired = True

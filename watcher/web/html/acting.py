@@ -70,7 +70,9 @@ class Actions:
         client = client_of(request)
         wait = self._logins.wait_seconds(client, site.sources.monotonic())
         if wait or not site.sessions.is_token(form.get("token", "")):
-            log.warning("web.sign_in_refused", client=client, too_often=bool(wait))
+            if not wait:
+                # One that has to wait is not logged: a client could fill the log with its attempts.
+                log.warning("web.sign_in_refused", client=client)
             status = HTTPStatus.TOO_MANY_REQUESTS if wait else HTTPStatus.FORBIDDEN
             texts = site.renderer.texts
             problem = texts("wrong-too-often", n=math.ceil(wait)) if wait else texts("wrong-token")

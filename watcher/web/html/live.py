@@ -19,6 +19,7 @@ from watcher.operations.errors import OperationRefusedError
 from watcher.store.errors import StoreError
 from watcher.web.store_reader import ReadsBusyError
 
+STREAM_TYPE: Final = "text/event-stream"
 EVERY_SECONDS: Final = 5.0
 """Ages on a page are at most so old."""
 STREAMS_MAX: Final = 24
@@ -106,7 +107,7 @@ class _Stream(StreamingResponse):
     def __init__(self, events: AsyncIterator[str], on_end: Callable[[], None]) -> None:
         # nginx would keep the events until its buffer is full.
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        super().__init__(events, media_type="text/event-stream", headers=headers)
+        super().__init__(events, media_type=STREAM_TYPE, headers=headers)
         self._on_end = on_end
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -16,6 +16,7 @@ from watcher.core.health.problems import Problem
 from watcher.core.incidents.model import Incident
 from watcher.core.messages.advice import advice, store_advice
 from watcher.core.messages.reasons import reason_text
+from watcher.core.messages.text import visible
 from watcher.core.polling.plan import EVERY_SERVICE
 from watcher.core.routing.matcher import patterns_of
 from watcher.core.routing.silence import Silence
@@ -283,5 +284,5 @@ def _poll_subject(page: Overview, item: FailingPolls, texts: Texts) -> Markup:
         (service,) = services
         if service.service == EVERY_SERVICE:
             return texts("all-services", account=item.account)
-        return Markup("{}").format(page.names.get(service) or service.service)
+        return Markup("{}").format(visible(page.names.get(service) or service.service))
     return texts("outage-account", account=item.account)

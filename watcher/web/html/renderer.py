@@ -12,6 +12,7 @@ from jinja2 import DictLoader, Environment, StrictUndefined
 from starlette.responses import Response
 
 from watcher import __version__
+from watcher.core.messages.text import visible
 from watcher.web.encoded_paths import segment
 from watcher.web.html.session import Session
 from watcher.web.html.shapes import step_of, strip_paths, time_bar, usual_end
@@ -39,6 +40,7 @@ class Renderer:
             loader=DictLoader(_templates()),
             autoescape=True,
             undefined=StrictUndefined,
+            finalize=_finalized,
             trim_blocks=True,
             lstrip_blocks=True,
         )
@@ -76,6 +78,11 @@ class Renderer:
 def _templates() -> dict[str, str]:
     folder = files("watcher.web.html").joinpath("templates")
     return {item.name: item.read_text("utf-8") for item in folder.iterdir() if item.name.endswith(".html")}
+
+
+def _finalized(value: object) -> object:
+    """Leave what steers a terminal or turns the direction of text out of a page; ``|e`` keeps the value of a form."""
+    return visible(value) if type(value) is str else value
 
 
 def response(html: str, status: HTTPStatus = HTTPStatus.OK) -> Response:

@@ -38,7 +38,7 @@ from watcher.web.html.deliveries_page import DeliveriesPage, about_delivery, del
 from watcher.web.html.fleet.filter import filter_in
 from watcher.web.html.fleet.services_page import services_page
 from watcher.web.html.freshness import Kept
-from watcher.web.html.live import LiveStreams
+from watcher.web.html.live import STREAM_TYPE, LiveStreams
 from watcher.web.html.overview_page import ShownServices, overview_values, shown_services
 from watcher.web.html.plots import service_plot, training_plot
 from watcher.web.html.renderer import response
@@ -127,6 +127,9 @@ class PageRoutes:
     async def _live(self, request: Request) -> Response:
         parts = urlsplit(self._site.local_path(request.query_params.get("page", "/")))
         session = self._site.session(request)
+        if request.method == "HEAD":
+            # A stream without a body would hold the connection, on which the client sends its next request.
+            return Response(media_type=STREAM_TYPE)
 
         async def render() -> str:
             if self._site.session(request) != session:

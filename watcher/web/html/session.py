@@ -21,6 +21,7 @@ from watcher.web.clients import client_of
 from watcher.web.guesses import TokenGuesses, TooManyGuessesError
 
 COOKIE: Final = "aitems_session"
+NAME_DIGITS: Final = 8
 LASTS: Final = timedelta(hours=12)
 NAME_MAX: Final = 80
 
@@ -93,6 +94,7 @@ class Sessions:
         guesses: limits the cookies that a client may invent: each is a guess of the token.
         base_path: the path below which the cookie is sent.
         signed_out: the sessions that have ended.
+        store: the epoch of the store, which no other watcher has.
     """
 
     def __init__(
@@ -102,10 +104,16 @@ class Sessions:
         base_path: str = "",
         *,
         signed_out: SignedOut | None = None,
+        store: str = "",
     ) -> None:
         self._token = token
         self._guesses = guesses
         self._cookie_path = base_path or "/"
+        self._store = store
+        # A browser sends a cookie to every port and, from the root, to every path of a host. The name is not made of
+        # the token: one request would then try as many tokens as it has cookies, and none of them would be a guess.
+        self.cookie = f"{COOKIE}_{hashlib.sha256(store.encode()).hexdigest()[:NAME_DIGITS]}"
+        """The name of the cookie, another one for each watcher."""
         self._signed_out = signed_out or SignedOut()
 
     def of(self, request: Request, now: datetime) -> Session:
@@ -123,7 +131,7 @@ class Sessions:
         """
         if self._token is None:
             return Session(can_sign_in=False)
-        text = request.cookies.get(COOKIE, "")
+        text = request.cookies.get(self.cookie, "")
         payload, _, signature = text.rpartition(".")
         # Compared as bytes: the function refuses a text with a character that is not ASCII.
         expected = self._sign("session", payload).encode()
@@ -147,7 +155,7 @@ class Sessions:
         """Set the cookie of a new session."""
         payload = f"{int((now + LASTS).timestamp())}~{secrets.token_hex(8)}~{quote(name.strip()[:NAME_MAX], safe='')}"
         response.set_cookie(
-            COOKIE,
+            self.cookie,
             f"{payload}.{self._sign('session', payload)}",
             max_age=int(LASTS.total_seconds()),
             path=self._cookie_path,
@@ -160,8 +168,9 @@ class Sessions:
         """End a session: no copy of its cookie works any more; then remove the cookie."""
         if session.expires_at is not None:
             await self._signed_out.add(session.id, session.expires_at, now)
-        response.delete_cookie(COOKIE, path=self._cookie_path, httponly=True, samesite="strict")
+        response.delete_cookie(self.cookie, path=self._cookie_path, httponly=True, samesite="strict")
 
     def _sign(self, purpose: str, payload: str) -> str:
         key = b"" if self._token is None else self._token().reveal().encode()
-        return hmac.new(key, f"{purpose}:{payload}".encode(), hashlib.sha256).hexdigest()
+        # A backup that is restored has forgotten which sessions have ended since, so all of before end with its epoch.
+        return hmac.new(key, f"{purpose}:{self._store}:{payload}".encode(), hashlib.sha256).hexdigest()

@@ -8,6 +8,7 @@ from markupsafe import Markup, escape
 
 from watcher.core.messages.language.words import ENGLISH_WORDS, Words
 from watcher.core.messages.message import Style
+from watcher.core.messages.text import visible
 from watcher.web.html.english import ENGLISH
 
 
@@ -33,7 +34,8 @@ class Texts:
         text = self._catalogue[key]
         one, _, several = text.partition("|")
         chosen = several if several and values.get("n") != 1 else one
-        return Markup(escape(chosen)).format(**values)  # noqa: S704 - escaped; the format escapes the values
+        shown = {name: visible(value) if type(value) is str else value for name, value in values.items()}
+        return Markup(escape(chosen)).format(**shown)  # noqa: S704 - escaped; the format escapes the values
 
     def has(self, key: str) -> bool:
         """Return whether there is such a text."""

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from watcher.core.delivery.state import State
 from watcher.core.event import Event
 from watcher.core.messages.reasons import reason_text
+from watcher.core.messages.text import visible
 from watcher.core.routing.matcher import KIND, Mismatch
 from watcher.core.routing.reason import RoutingCode
 from watcher.core.routing.routes import Group
@@ -205,4 +206,4 @@ class TrailTexts:
 
 
 def _code(value: str) -> Markup:
-    return Markup("<code>{}</code>").format(value)
+    return Markup("<code>{}</code>").format(visible(value))

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.receivers.samples import hostile_text
-from watcher.core.messages.text import Code, Link, cut, one_line, plain_text, rounded_bounds, utc_text
+from watcher.core.messages.text import Code, Link, cut, one_line, plain_text, rounded_bounds, utc_text, visible
 
 TIME = datetime(2026, 11, 23, 2, 20, 10, tzinfo=UTC)
 times = st.datetimes(datetime(2020, 1, 1), datetime(2040, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - the zone follows
@@ -75,3 +75,8 @@ def test_a_cut_text_is_its_beginning_with_a_true_count(text: str) -> None:
 @pytest.mark.parametrize("limit", [0, 1, 17])
 def test_a_limit_shorter_than_the_note_is_kept(limit: int) -> None:
     assert len(cut("x" * 1_000, limit)) == limit
+
+
+def test_a_visible_text_keeps_its_white_space_and_loses_what_turns_or_hides_text() -> None:
+    assert visible("a\n b\t\x1b[31mc\u202ed\u200b\x00\ud800") == "a\n b\tcd\N{REPLACEMENT CHARACTER}"
+    assert visible("k" * 3000) == "k" * 3000

@@ -43,11 +43,22 @@ def test_a_changed_cookie_is_none(place: int) -> None:
     assert not sessions.of(request(changed), NOW).signed_in
 
 
-@pytest.mark.parametrize(
-    "cookie", ["aitems_session=a.é", 'aitems_session="a.\\351"', "aitems_session=.", "aitems_session"]
-)
-def test_a_cookie_of_any_text_is_none(cookie: str) -> None:
-    assert not Sessions(lambda: Secret("sesame")).of(request(cookie), NOW).signed_in
+@pytest.mark.parametrize("text", ["=a.é", '="a.\\351"', "=.", ""])
+def test_a_cookie_of_any_text_is_none(text: str) -> None:
+    sessions = Sessions(lambda: Secret("sesame"))
+    assert not sessions.of(request(f"{sessions.cookie}{text}"), NOW).signed_in
+
+
+def test_the_watchers_of_one_host_have_a_session_each() -> None:
+    first, second = (Sessions(lambda name=name: Secret(name), store=name) for name in ("a", "b"))  # type: ignore[misc]
+    both = "; ".join(map(cookie_of, (first, second)))
+    assert [sessions.of(request(both), NOW).signed_in for sessions in (first, second)] == [True, True]
+
+
+def test_a_restored_store_ends_every_session_since_it_does_not_know_which_have_ended() -> None:
+    before, after = (Sessions(lambda: Secret("sesame"), store=epoch) for epoch in ("a", "b"))
+    cookie = cookie_of(before).replace(before.cookie, after.cookie)
+    assert not after.of(request(cookie), NOW).signed_in
 
 
 def test_another_token_ends_every_session_and_no_token_has_none() -> None:
@@ -117,10 +128,10 @@ def test_each_wrong_cookie_is_a_guess_of_the_token() -> None:
     sessions = Sessions(lambda: Secret("sesame"), TokenGuesses(lambda: 1000.0))
     cookie = cookie_of(sessions)
     for number in range(5):
-        assert not sessions.checked(request(f"aitems_session=1~a~b.{number}"), NOW).signed_in
+        assert not sessions.checked(request(f"{sessions.cookie}=1~a~b.{number}"), NOW).signed_in
     for _ in range(9):
         # A browser sends its old cookie again and again.
-        assert not sessions.checked(request("aitems_session=1~a~b.0"), NOW).signed_in
+        assert not sessions.checked(request(f"{sessions.cookie}=1~a~b.0"), NOW).signed_in
     with pytest.raises(TooManyGuessesError):
         sessions.checked(request(cookie), NOW)
     assert not sessions.of(request(cookie), NOW).signed_in

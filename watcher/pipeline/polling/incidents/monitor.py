@@ -112,6 +112,10 @@ class IncidentMonitor:
         if poll.training is None:
             self._restore_views(poll, tracker)
 
+    def rename(self, poll: Poll) -> None:
+        """Give the next events the present name of a poll's service."""
+        self._scopes.rename(poll)
+
     def _restore_views(self, poll: Poll, tracker: IncidentTracker) -> None:
         """Restore the failed views of trainings that the list did not show."""
         for ref in self._cache.viewed(poll.service):

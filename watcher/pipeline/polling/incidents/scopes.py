@@ -41,6 +41,14 @@ class IncidentScopes:
         for ref in (*poll.single, *((poll.training,) if poll.training else ())):
             self.add_training(poll, ref)
 
+    def rename(self, poll: Poll) -> None:
+        """Adopt the present name of a poll's service, also for its trainings."""
+        known = [scope.training for scope in self._scopes.values() if scope.service == poll.service]
+        self.add_poll(poll)
+        for ref in known:
+            if ref is not None:
+                self.add_training(poll, ref)
+
     def add_training(self, poll: Poll, ref: TrainingRef) -> None:
         """Add the scope of a training that a poll concerns."""
         own = poll.attributes_of(ref)
