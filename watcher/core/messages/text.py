@@ -86,6 +86,8 @@ def utc_text(time: datetime) -> str:
 _ESCAPE_SEQUENCE: Final = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[@-Z\\-_]")
 _JOINERS: Final = "\u200c\u200d"
 """Format characters that scripts and emoji need; the others reorder or hide text."""
+_SPACING: Final = frozenset({"Cc", "Zl", "Zp"})
+"""Categories of characters that separate lines, or that a terminal obeys."""
 
 
 def one_line(text: str, limit: int) -> str:
@@ -98,6 +100,15 @@ def one_line(text: str, limit: int) -> str:
     if not visible.isprintable():
         visible = "".join(map(_visible, _ESCAPE_SEQUENCE.sub("", visible)))
     return cut(" ".join(visible.split()), limit, beyond=len(text[READ_LIMIT:]))
+
+
+def in_reading_order(text: str) -> str:
+    """Return text from outside without characters that reorder or hide text; lone surrogates are replaced."""
+    if text.isprintable():
+        return text
+    return "".join(
+        character if unicodedata.category(character) in _SPACING else _visible(character) for character in text
+    )
 
 
 def _visible(character: str) -> str:

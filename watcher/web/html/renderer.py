@@ -8,9 +8,11 @@ from http import HTTPStatus
 from typing import Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 from starlette.responses import Response
 
 from watcher import __version__
+from watcher.core.messages.text import in_reading_order
 from watcher.web.encoded_paths import segment
 from watcher.web.html.session import Session
 from watcher.web.html.shapes import step_of, strip_paths, time_bar, usual_end
@@ -37,6 +39,7 @@ class Renderer:
             loader=PackageLoader("watcher.web.html"),
             autoescape=True,
             undefined=StrictUndefined,
+            finalize=_shown,
             trim_blocks=True,
             lstrip_blocks=True,
         )
@@ -69,6 +72,14 @@ class Renderer:
     def texts(self) -> Texts:
         """The texts in the language of the pages."""
         return self._texts
+
+
+def _shown(value: object) -> object:
+    """Return a value as a page shows it: a name must not turn round the text that follows it."""
+    # Neither ``Markup`` nor a macro must lose its class, or it would be escaped again.
+    if isinstance(value, Markup):
+        return Markup(in_reading_order(value))  # noqa: S704 - only characters are removed
+    return in_reading_order(value) if isinstance(value, str) else value
 
 
 def response(html: str, status: HTTPStatus = HTTPStatus.OK) -> Response:

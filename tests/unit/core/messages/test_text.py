@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.receivers.samples import hostile_text
-from watcher.core.messages.text import Code, Link, cut, one_line, plain_text, rounded_bounds, utc_text
+from watcher.core.messages.text import Code, Link, cut, in_reading_order, one_line, plain_text, rounded_bounds, utc_text
 
 TIME = datetime(2026, 11, 23, 2, 20, 10, tzinfo=UTC)
 times = st.datetimes(datetime(2020, 1, 1), datetime(2040, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - the zone follows
@@ -51,6 +51,19 @@ def test_a_naive_time_is_rejected() -> None:
 )
 def test_text_from_outside_becomes_one_safe_line(raw: str, shown: str) -> None:
     assert one_line(raw, 100) == shown
+
+
+@pytest.mark.parametrize(
+    ("raw", "shown"),
+    [
+        ("\u202eabc\u2066", "abc"),
+        ("a\n\tb\u2028", "a\n\tb\u2028"),
+        ("\ud800x", "\ufffdx"),
+        ("👩\u200d👧", "👩\u200d👧"),
+    ],
+)
+def test_text_in_reading_order_keeps_its_lines(raw: str, shown: str) -> None:
+    assert in_reading_order(raw) == shown
 
 
 def test_a_long_text_is_cut_with_the_number_of_missing_characters() -> None:
