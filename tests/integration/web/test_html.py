@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import re
 from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -16,11 +19,17 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.types import ASGIApp
 
+from tests.integration.cli.test_stats import NOW, run_days_ago
 from tests.integration.web.invented_store import Answer, ask, make_store, sources
 from watcher.control.protocol import ControlError
+from watcher.core.batch import Batch
+from watcher.core.durations.past_runs import Outcome
 from watcher.core.secret import Secret
+from watcher.core.training.model import TrainingRef
 from watcher.reading.overview import read_overview
 from watcher.reports.overview import Overview
+from watcher.store.polls import PollStore
+from watcher.store.sqlite.database import open_database
 from watcher.web.encoded_paths import EncodedPaths
 from watcher.web.html.freshness import Kept
 from watcher.web.html.renderer import Renderer
@@ -102,6 +111,28 @@ async def test_hostile_text_of_aitems_stays_text(path: Path) -> None:
     page = (await SignedSite(path, None).get(f"/training/main/shop0000001/pop/{EVIL}")).body.decode()
     assert "=HYPERLINK(&#34;http://x&#34;" in page
     assert '=HYPERLINK("' not in page
+
+
+@pytest.fixture
+def failing_path(tmp_path: Path) -> Path:
+    """Return a store in which a type has a good version and two failed ones."""
+    path = make_store(tmp_path)
+    good, failed = run_days_ago(3), [run_days_ago(number, outcome=Outcome.FAILED) for number in (2, 1)]
+    refs = [TrainingRef("main", "shop0000001", "relatedItem", name) for name in ("good", "bad1", "bad2")]
+    runs = tuple(replace(run, ref=ref) for run, ref in zip((good, *failed), refs, strict=True))
+    fine = replace(good, ref=TrainingRef("main", "shop0000001", "personalRecommend", "fine"))
+    with closing(open_database(path, purpose="test", now=NOW)) as database:
+        asyncio.run(PollStore(database).record(Batch(snapshots=(), runs=(*runs, fine))))
+    return path
+
+
+async def test_a_service_says_which_type_fails_since_when_and_after_which_good_version(failing_path: Path) -> None:
+    page = (await SignedSite(failing_path, None).get(SHOP)).body.decode()
+    fine, _, related = page.split('<h2 id="t-')[1:4]
+    assert "failure" not in fine.lower()
+    assert "2 failures in a row." in related
+    assert 'href="/training/main/shop0000001/relatedItem/bad2"' in related
+    assert re.search(r'href="/training/main/shop0000001/relatedItem/good">Last good version is <time[^>]*>3 d', related)
 
 
 async def test_a_service_that_a_filter_brings_forward_has_its_results(
