@@ -104,17 +104,17 @@ def test_the_time_bar_is_known_until_the_last_answer() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seen", "now", "ended"),
+    ("seen", "now", "ended", "over"),
     [
-        (SEEN, START + timedelta(minutes=49), False),
-        (SEEN, START + timedelta(minutes=50), True),
-        (START + timedelta(minutes=90), START + timedelta(minutes=91), True),
+        (SEEN, START + timedelta(minutes=49), False, False),
+        (SEEN, START + timedelta(minutes=50), True, False),
+        (START + timedelta(minutes=90), START + timedelta(minutes=91), True, True),
     ],
 )
-def test_a_usual_end_is_never_before_the_last_answer(seen: datetime, now: datetime, *, ended: bool) -> None:
+def test_a_usual_end_is_never_before_the_last_answer(seen: datetime, now: datetime, *, ended: bool, over: bool) -> None:
     found = usual_end(progress(), seen, now)
     assert found is not None
-    assert (found.may_have_ended, found.low >= seen) == (ended, True)
+    assert (found.may_have_ended, found.low >= seen, found.was_over) == (ended, True, over)
 
 
 @pytest.mark.parametrize(
