@@ -49,15 +49,15 @@ def progress() -> Progress:
     return Progress(run=run, usual=USUAL, expected=None)
 
 
-def training() -> KnownTraining:
+def training(seen: datetime = SEEN) -> KnownTraining:
     found = progress()
     snapshot = Snapshot(ref=REF, status="learning", seen_after=SEEN, first_seen_at=START, run=found.run)
-    return KnownTraining(snapshot=snapshot, name=None, last_seen=SEEN, watched=True, progress=found)
+    return KnownTraining(snapshot=snapshot, name=None, last_seen=seen, watched=True, progress=found)
 
 
-def page(failures: int) -> Overview:
+def page(failures: int, seen: datetime = SEEN) -> Overview:
     incidents = (incident("account:main"),) if failures else ()
-    found = overview(replace(status(polls=(poll(failures),), incidents=incidents), trainings=(training(),)))
+    found = overview(replace(status(polls=(poll(failures),), incidents=incidents), trainings=(training(seen),)))
     return replace(found, services=[SHOWN])
 
 
@@ -81,6 +81,11 @@ def test_a_training_that_cannot_be_polled_may_have_ended() -> None:
     assert "20 min known" in text
     assert "Stuck and overdue are not judged meanwhile." in text
     assert "Failed polls 7 in a row" in text
+
+
+def test_a_training_that_was_late_when_polled_last_has_no_expected_end() -> None:
+    late = page(failures=7, seen=NOW - timedelta(minutes=10))
+    assert "longer than usual may have ended" in text_of(late)
 
 
 def test_a_training_that_is_polled_has_not_ended() -> None:
