@@ -40,6 +40,8 @@ class Renderer:
             autoescape=True,
             undefined=StrictUndefined,
             finalize=_shown,
+            # An upgrade replaces the files of a daemon that runs until its restart.
+            auto_reload=False,
             trim_blocks=True,
             lstrip_blocks=True,
         )

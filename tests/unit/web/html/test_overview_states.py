@@ -28,6 +28,7 @@ from watcher.web.html.overview_page import overview_values
 from watcher.web.html.renderer import Renderer
 from watcher.web.html.session import Session
 from watcher.web.html.shapes import time_bar, usual_end
+from watcher.web.html.texts import Texts
 
 REF = TrainingRef("main", "6wxgu1abcde", "pop", "v1")
 START = NOW - timedelta(hours=2)
@@ -73,6 +74,14 @@ def html_of(found: Overview) -> str:
 
 def text_of(found: Overview) -> str:
     return re.sub(r"\s+", " ", re.sub("<[^>]+>", " ", html_of(found)))
+
+
+def test_a_template_that_an_upgrade_replaces_is_not_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    renderer, values = Renderer(), overview_values(page(0), OverviewFilter(), Texts())
+    before = renderer.html("overview.html", Session(can_sign_in=False), NOW, **values)
+    monkeypatch.setattr("os.path.getmtime", lambda _: 0.0)
+    monkeypatch.setattr("jinja2.PackageLoader.get_source", lambda *_: ("new", None, None))
+    assert renderer.html("overview.html", Session(can_sign_in=False), NOW, **values) == before
 
 
 def test_a_training_that_cannot_be_polled_may_have_ended() -> None:
