@@ -73,7 +73,9 @@ def running() -> Iterator[str]:
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder, api, web = Path(name), free_port(), free_port()
         keys = ("--access-key", KEYS["NCP_ACCESS_KEY"], "--secret-key", KEYS["NCP_SECRET_KEY"])
-        history = ["--history", "40", "--services", "7", "--seed", "5", "--into", str(folder / "history.db"), "--serve"]
+        # With this seed and share, a problem is open.
+        invented = ("--history", "40", "--services", "7", "--seed", "5", "--failures", "0.12")
+        history = [*invented, "--into", str(folder / "history.db"), "--serve"]
         stack.enter_context(program("simulate", *history, "--port", str(api), *keys))
         (folder / "config.toml").write_text(CONFIG.format(web=web, api=api))
         wait_for(f"http://127.0.0.1:{api}/_control")

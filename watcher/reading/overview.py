@@ -109,7 +109,7 @@ def overview_without_store(config: Config, daemon: DaemonHealth, error: StoreLos
 
 
 def _problems(views: Views, status: StatusReport, types: Sequence[TypeRef]) -> Iterator[OpenProblem]:
-    yield from (found for of in types if (found := _failed(views, of)) is not None)
+    yield from (found for of in types if (found := failure_of(views, of)) is not None)
     yield from (stuck for training in status.trainings if (stuck := stuck_problem(training)) is not None)
     for item in status.overdue:
         yield from _absent(item)
@@ -135,7 +135,8 @@ def _last(item: Retraining, missing: Missing) -> Bounds | None:
     return None if item.last_good is None else item.last_good.ended
 
 
-def _failed(views: Views, of: TypeRef) -> OpenProblem | None:
+def failure_of(views: Views, of: TypeRef) -> OpenProblem | None:
+    """Return the problem of a type whose latest run failed; ``None`` for any other."""
     latest = latest_results(views.connection, of, 1)
     if not latest or latest[0].outcome is not Outcome.FAILED:
         return None

@@ -57,6 +57,13 @@ REFUSALS: Final[Mapping[HTTPStatus, str]] = {
     HTTPStatus.UNAUTHORIZED: "send the token of [web] as Authorization: Bearer",
     HTTPStatus.TOO_MANY_REQUESTS: "this address has sent too many wrong tokens; until Retry-After, none is accepted",
 }
+CODES: Final[Mapping[HTTPStatus, str]] = {
+    HTTPStatus.METHOD_NOT_ALLOWED: "method-not-allowed",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "request-entity-too-large",
+    HTTPStatus.UNAUTHORIZED: "unauthorized",
+    HTTPStatus.TOO_MANY_REQUESTS: "too-many-requests",
+}
+"""The codes of problems; the phrase of a status differs between versions of Python."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,8 +232,9 @@ def to_login(request: Request, base_path: str) -> Response:
 
 def _refused(path: str, status: HTTPStatus, headers: Mapping[str, str], detail: str = "") -> Response:
     if path.startswith("/api/"):
-        code = status.phrase.lower().replace(" ", "-")
-        return problem(ProblemError(status, code, detail or REFUSALS[status], {**headers, "Connection": "close"}))
+        return problem(
+            ProblemError(status, CODES[status], detail or REFUSALS[status], {**headers, "Connection": "close"})
+        )
     text = f"{status.phrase}: {detail}\n" if detail else f"{status.phrase}\n"
     return PlainTextResponse(text, status, headers={**headers, "Connection": "close"})
 

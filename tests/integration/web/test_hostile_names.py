@@ -35,6 +35,7 @@ NAMES = [
     *("../../metrics", "a/b", "/", "//evil.example", "a\\..\\b", "~2E", "~", "%2e%2e", "%2F"),
     *('"><script>alert(1)</script>', "{{ 1 }}", "a?b#c", "a\nb\t", "김 치", "x.svg", "'onload=alert(1)"),
 ]
+REORDERING = "words\u202e\u2066\u200f of another order"
 
 TURNING = "ok\u202e\x1b[31m\u200b com\u2066pleted"
 TRAINING_OF_TURNING = f"/training/main/{segment(TURNING)}/pop/{segment(TURNING)}"
@@ -51,7 +52,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> ASGIApp:
 
 def named() -> Batch:
     """Return a training of each name in a service of that name, and a run that has ended."""
-    refs = [TrainingRef("main", name, "pop", name) for name in (*NAMES, TURNING)]
+    refs = [TrainingRef("main", name, "pop", name) for name in (*NAMES, TURNING, REORDERING)]
     snapshots = tuple(replace(in_progress("x"), ref=ref) for ref in refs)
     return Batch(snapshots=snapshots, runs=tuple(replace(run_days_ago(1), ref=ref) for ref in refs))
 
@@ -92,6 +93,13 @@ async def test_the_link_on_a_page_leads_to_the_training_of_that_name(app: ASGIAp
         assert (answer.status, survives(link)) == (200, True)
         assert name in unescape(answer.body.decode())
         assert b"<script>alert" not in answer.body
+
+
+@pytest.mark.parametrize("page", ["/service/main/{0}", "/training/main/{0}/pop/{0}", "/{0}"])
+async def test_a_name_reorders_no_text_of_a_page(app: ASGIApp, page: str) -> None:
+    answer = await ask(app, page.format(segment(REORDERING)))
+    assert REORDERING[:5] in answer.body.decode()
+    assert set(answer.body.decode()).isdisjoint("\u202e\u2066\u200f")
 
 
 @pytest.mark.parametrize("name", NAMES)

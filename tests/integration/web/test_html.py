@@ -8,6 +8,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,14 +21,16 @@ from starlette.requests import Request
 from starlette.types import ASGIApp
 from structlog.testing import capture_logs
 
-from tests.integration.cli.test_stats import CONFIG, NOW
+from tests.integration.cli.test_stats import CONFIG, NOW, run_days_ago
 from tests.integration.web import invented_store
 from tests.integration.web.invented_store import Answer, ask, make_store, sources
 from watcher.control.protocol import ControlError
 from watcher.core.batch import Batch
+from watcher.core.durations.past_runs import Outcome
 from watcher.core.polling.result import PollState
 from watcher.core.routing.matcher import Matcher
 from watcher.core.secret import Secret
+from watcher.core.training.model import TrainingRef
 from watcher.reading.overview import read_overview
 from watcher.reports.overview import Overview
 from watcher.store.polls import PollStore
@@ -114,6 +117,28 @@ async def test_hostile_text_of_aitems_stays_text(path: Path) -> None:
     page = (await SignedSite(path, None).get(f"/training/main/shop0000001/pop/{EVIL}")).body.decode()
     assert "=HYPERLINK(&#34;http://x&#34;" in page
     assert '=HYPERLINK("' not in page
+
+
+@pytest.fixture
+def failing_path(tmp_path: Path) -> Path:
+    """Return a store in which a type has a good version and two failed ones."""
+    path = make_store(tmp_path)
+    good, failed = run_days_ago(3), [run_days_ago(number, outcome=Outcome.FAILED) for number in (2, 1)]
+    refs = [TrainingRef("main", "shop0000001", "relatedItem", name) for name in ("good", "bad1", "bad2")]
+    runs = tuple(replace(run, ref=ref) for run, ref in zip((good, *failed), refs, strict=True))
+    fine = replace(good, ref=TrainingRef("main", "shop0000001", "personalRecommend", "fine"))
+    with closing(open_database(path, purpose="test", now=NOW)) as database:
+        asyncio.run(PollStore(database).record(Batch(snapshots=(), runs=(*runs, fine))))
+    return path
+
+
+async def test_a_service_says_which_type_fails_since_when_and_after_which_good_version(failing_path: Path) -> None:
+    page = (await SignedSite(failing_path, None).get(SHOP)).body.decode()
+    fine, _, related = page.split('<h2 id="t-')[1:4]
+    assert "failure" not in fine.lower()
+    assert "2 failures in a row." in related
+    assert 'href="/training/main/shop0000001/relatedItem/bad2"' in related
+    assert re.search(r'href="/training/main/shop0000001/relatedItem/good">Last good version is <time[^>]*>3 d', related)
 
 
 async def test_a_service_that_a_filter_brings_forward_has_its_results(

@@ -109,6 +109,17 @@ async def test_only_get_and_head_without_a_body_are_answered() -> None:
         assert (await ask(web.port, "GET /metrics HTTP/1.1\r\nX-Long: " + "x" * 40_000))[0] == 400
 
 
+@pytest.mark.parametrize(
+    ("method", "length", "code"), [("PUT", 0, "method-not-allowed"), ("GET", 9, "request-entity-too-large")]
+)
+async def test_a_refusal_of_the_api_has_one_code_whatever_the_version_of_python(
+    method: str, length: int, code: str
+) -> None:
+    async with listening(pages()) as web:
+        _, _, body = await ask(web.port, get("/api/v1/health", f"Content-Length: {length}", method=method))
+    assert json.loads(body)["code"] == code
+
+
 async def test_every_answer_has_the_security_headers() -> None:
     async with listening(pages(token=lambda: Secret("right"))) as web:
         for request in (get("/healthz"), get("/metrics"), get("/x"), get("/", method="POST")):

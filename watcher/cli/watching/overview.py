@@ -105,17 +105,17 @@ def _expected(lines: Lines, item: KnownTraining) -> Markup:
         return lines.t("no-estimate")
     if expected.times is None:
         return lines.t("longer-than-usual")
-    low, high = lines.times.clock(expected.times.low), lines.times.clock(expected.times.high)
+    times = lines.times.span(expected.times.low, expected.times.high)
     note = lines.t("longer-than-most") if expected.reason == "longer-than-most" else Markup("")
-    return Markup("{}–{} {}").format(low, high, note)  # noqa: RUF001 - as on the page
+    return Markup("{} {}").format(times, note)
 
 
 def _unpolled_end(lines: Lines, end: UsualEnd | None) -> Markup:
     if end is None:
         return lines.t("no-estimate")
-    low, high = lines.times.clock(end.low), lines.times.clock(end.high)
+    times = lines.t("longer-than-usual") if end.was_over else lines.times.span(end.low, end.high)
     note = lines.t("may-have-ended") if end.may_have_ended else Markup("")
-    return Markup("{}–{} {}").format(low, high, note)  # noqa: RUF001 - as on the page
+    return Markup("{} {}").format(times, note)
 
 
 def _watcher(lines: Lines) -> None:

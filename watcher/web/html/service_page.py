@@ -12,9 +12,11 @@ from watcher.core.durations.usual_durations import UsualDurations
 from watcher.core.health.problems import DaemonHealth
 from watcher.core.training.model import ServiceRef
 from watcher.operations.errors import OperationRefusedError
+from watcher.reading.overview import failure_of
 from watcher.reading.services import service_part
 from watcher.reading.status import StorePlace, read_status
 from watcher.reading.trainings import planned
+from watcher.reports.overview import OpenProblem
 from watcher.reports.runs.stats import By, run_rows, tallied
 from watcher.reports.status import KnownTraining, StatusReport
 from watcher.reports.trainings import Selection, service_names
@@ -38,6 +40,8 @@ class TypeSummary:
     """The share of completed runs in percent; ``None`` where none completed or failed."""
     usual: UsualDurations | None
     in_progress: KnownTraining | None
+    failure: OpenProblem | None
+    """Its latest run, if that failed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +117,7 @@ def _groups(
                 rate=None if rate is None else round(rate * 100),
                 usual=None if row is None else row.usual,
                 in_progress=busy.get(kind),
+                failure=failure_of(views, of),
             )
         )
     return groups

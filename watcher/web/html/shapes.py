@@ -48,6 +48,8 @@ class UsualEnd:
     low: datetime
     high: datetime
     may_have_ended: bool
+    was_over: bool
+    """Whether it had passed when the run was seen last."""
 
 
 def usual_end(progress: Progress, last_seen: datetime, now: datetime) -> UsualEnd | None:
@@ -56,7 +58,7 @@ def usual_end(progress: Progress, last_seen: datetime, now: datetime) -> UsualEn
     if start is None or usual is None:
         return None
     low, high = (max(start.bounds.middle + length, last_seen) for length in (usual.low, usual.high))
-    return UsualEnd(low=low, high=high, may_have_ended=low <= now)
+    return UsualEnd(low=low, high=high, may_have_ended=low <= now, was_over=high <= last_seen)
 
 
 def time_bar(progress: Progress, now: datetime, last_seen: datetime | None = None) -> TimeBar | None:

@@ -58,6 +58,12 @@ class PageTimes:
         """Write a time to the minute; today's date is left out."""
         return self._tag(time, self._short(time, "%H:%M"))
 
+    def span(self, low: datetime, high: datetime) -> Markup:
+        """Write a span to the minute; the date of its end is left out where it is that of its begin."""
+        same_day = self._local(low).date() == self._local(high).date()
+        end = self._tag(high, f"{self._local(high):%H:%M}") if same_day else self.clock(high)
+        return Markup("{}–{}").format(self.clock(low), end)  # noqa: RUF001 - a span has an en dash
+
     def seconds(self, time: datetime) -> Markup:
         """Write a time to the second; today's date is left out."""
         return self._tag(time, self._short(time, "%H:%M:%S"))

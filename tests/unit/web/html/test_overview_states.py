@@ -28,6 +28,7 @@ from watcher.web.html.overview_page import overview_values
 from watcher.web.html.renderer import Renderer
 from watcher.web.html.session import Session
 from watcher.web.html.shapes import time_bar, usual_end
+from watcher.web.html.texts import Texts
 
 REF = TrainingRef("main", "6wxgu1abcde", "pop", "v1")
 START = NOW - timedelta(hours=2)
@@ -49,15 +50,15 @@ def progress() -> Progress:
     return Progress(run=run, usual=USUAL, expected=None)
 
 
-def training() -> KnownTraining:
+def training(seen: datetime = SEEN) -> KnownTraining:
     found = progress()
     snapshot = Snapshot(ref=REF, status="learning", seen_after=SEEN, first_seen_at=START, run=found.run)
-    return KnownTraining(snapshot=snapshot, name=None, last_seen=SEEN, watched=True, progress=found)
+    return KnownTraining(snapshot=snapshot, name=None, last_seen=seen, watched=True, progress=found)
 
 
-def page(failures: int) -> Overview:
+def page(failures: int, seen: datetime = SEEN) -> Overview:
     incidents = (incident("account:main"),) if failures else ()
-    found = overview(replace(status(polls=(poll(failures),), incidents=incidents), trainings=(training(),)))
+    found = overview(replace(status(polls=(poll(failures),), incidents=incidents), trainings=(training(seen),)))
     return replace(found, services=[SHOWN])
 
 
@@ -75,12 +76,25 @@ def text_of(found: Overview) -> str:
     return re.sub(r"\s+", " ", re.sub("<[^>]+>", " ", html_of(found)))
 
 
+def test_a_template_that_an_upgrade_replaces_is_not_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    renderer, values = Renderer(), overview_values(page(0), OverviewFilter(), Texts())
+    before = renderer.html("overview.html", Session(can_sign_in=False), NOW, **values)
+    monkeypatch.setattr("os.path.getmtime", lambda _: 0.0)
+    monkeypatch.setattr("jinja2.PackageLoader.get_source", lambda *_: ("new", None, None))
+    assert renderer.html("overview.html", Session(can_sign_in=False), NOW, **values) == before
+
+
 def test_a_training_that_cannot_be_polled_may_have_ended() -> None:
     text = text_of(page(failures=7))
     assert "may have ended" in text
     assert "20 min known" in text
     assert "Stuck and overdue are not judged meanwhile." in text
     assert "Failed polls 7 in a row" in text
+
+
+def test_a_training_that_was_late_when_polled_last_has_no_expected_end() -> None:
+    late = page(failures=7, seen=NOW - timedelta(minutes=10))
+    assert "longer than usual may have ended" in text_of(late)
 
 
 def test_a_training_that_is_polled_has_not_ended() -> None:
@@ -104,17 +118,17 @@ def test_the_time_bar_is_known_until_the_last_answer() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seen", "now", "ended"),
+    ("seen", "now", "ended", "over"),
     [
-        (SEEN, START + timedelta(minutes=49), False),
-        (SEEN, START + timedelta(minutes=50), True),
-        (START + timedelta(minutes=90), START + timedelta(minutes=91), True),
+        (SEEN, START + timedelta(minutes=49), False, False),
+        (SEEN, START + timedelta(minutes=50), True, False),
+        (START + timedelta(minutes=90), START + timedelta(minutes=91), True, True),
     ],
 )
-def test_a_usual_end_is_never_before_the_last_answer(seen: datetime, now: datetime, *, ended: bool) -> None:
+def test_a_usual_end_is_never_before_the_last_answer(seen: datetime, now: datetime, *, ended: bool, over: bool) -> None:
     found = usual_end(progress(), seen, now)
     assert found is not None
-    assert (found.may_have_ended, found.low >= seen) == (ended, True)
+    assert (found.may_have_ended, found.low >= seen, found.was_over) == (ended, True, over)
 
 
 @pytest.mark.parametrize(

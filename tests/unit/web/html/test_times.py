@@ -44,6 +44,14 @@ def test_a_time_of_another_day_has_its_date_and_every_time_its_full_form() -> No
     assert TIMES.zone_name == "KST (+09:00)"
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "text"),
+    [(0, 20, "17:04–17:24"), (400, 430, "23:44–30 Nov 00:14"), (430, 460, "30 Nov 00:14–00:44")],  # noqa: RUF001
+)
+def test_a_span_has_the_date_of_another_day_once(low: int, high: int, text: str) -> None:
+    assert TIMES.span(NOW + timedelta(minutes=low), NOW + timedelta(minutes=high)).striptags() == text
+
+
 @pytest.mark.parametrize(("seconds", "text"), [(0, "at "), (0.2, "at "), (30, "between ")])
 def test_bounds_within_one_second_are_one_time(seconds: float, text: str) -> None:
     assert str(TIMES.bounds(NOW, NOW + timedelta(seconds=seconds))).startswith(text)
