@@ -87,6 +87,8 @@ class Evidence:
     """The receivers in an event's route; ``None`` if the test does not state them."""
     answers_comparable: bool = True
     """Whether the answers can be compared; false after a step of the wall clock or on a faulty connection."""
+    repeats_left_out: bool = False
+    """Whether only the first answers with the same status are kept; all until the next one show it too."""
     patience: timedelta = RECORDING
     """The allowed time between the second equal answer and the record; a busy machine processes answers late."""
 
@@ -122,7 +124,7 @@ def _violations(evidence: Evidence) -> list[Violation]:
         *_broken_chains(transitions),
         *_wrong_ids(events, evidence.epoch),
         *(_lost_statuses(evidence, transitions) if evidence.answers_comparable else ()),
-        *(_unshown_statuses(evidence.shown, [*transitions, *stuck]) if evidence.answers_comparable else ()),
+        *(_unshown_statuses(evidence, [*transitions, *stuck]) if evidence.answers_comparable else ()),
         *_repeated_reports(stuck),
         *_repeated_updates(events),
         *_repeated_absences_of_results(events),
@@ -284,12 +286,14 @@ def _subject_key(subject: Subject) -> str:
     return TrainingRef("main", *subject).subject
 
 
-def _unshown_statuses(shown: Sequence[ShownAnswer], events: Iterable[Event]) -> Iterator[Violation]:
+def _unshown_statuses(evidence: Evidence, events: Iterable[Event]) -> Iterator[Violation]:
     """Each event's status must occur in an answer within its bounds."""
-    answers = _answers_by_subject(shown)
+    answers = _answers_by_subject(evidence.shown)
     for event in events:
-        subject = (event.service or "", event.training_type or "", event.version or "")
-        statuses = {answer.status for answer in answers.get(subject, []) if event.after <= answer.at <= event.before}
+        found = answers.get((event.service or "", event.training_type or "", event.version or ""), [])
+        statuses = {answer.status for answer in found if event.after <= answer.at <= event.before}
+        if evidence.repeats_left_out:
+            statuses |= {answer.status for answer in [item for item in found if item.at < event.after][-1:]}
         if event.to_status not in statuses:
             yield Violation(
                 Breach.UNTRUE,

@@ -224,6 +224,7 @@ async def _run(folder: Path, plan: Plan, clock: VirtualClock) -> LongSoak:
         epoch=daemon_in_process.epoch(folder),
         ledger=list(itertools.chain.from_iterable(history.entries.values())),
         routed=lambda event: receivers if event.receiver is None else receivers - {event.receiver.name},
+        repeats_left_out=True,
         patience=timedelta(seconds=2 * plan.interval_seconds),
     )
     return LongSoak(

@@ -186,7 +186,8 @@ async def run(folder: Path, minutes: float, sample_seconds: float = 5.0) -> Soak
             assert await process.wait() == 0
         life = DaemonRun(started_at, datetime.now(UTC))
     received = {name: item.received for name, item in hooks.items()}
-    evidence = replace(daemon_in_process.evidence(folder, api.shown, [life], received), patience=PATIENCE)
+    found = daemon_in_process.evidence(folder, api.shown, [life], received)
+    evidence = replace(found, patience=PATIENCE, repeats_left_out=True)
     return Soak(
         samples=samples,
         violated=violations(evidence),
