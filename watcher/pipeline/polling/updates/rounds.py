@@ -99,6 +99,8 @@ class UpdateRounds:
         self._spawn = spawn
         self._is_ready = is_ready
         self._services: dict[str, _Service] = {}
+        self._may_fail: set[ServiceRef] = set()
+        """The services whose latest calls may have failed; the state of each says whether they have."""
 
     def after_list(self, target: PollTarget, listed: PollResult) -> None:
         """Start a round after a good poll of a list, where one is due."""
@@ -110,10 +112,18 @@ class UpdateRounds:
             return
         if api is None or not self._is_ready():
             return
-        known = self._services.setdefault(poll.key, _Service())
+        known = self._known(poll)
         if not known.running and (now >= known.due_at or self._hurries(poll, listed)):
             known.running = True
             self._spawn(self._run(api, target, known, listed))
+
+    def _known(self, poll: Poll) -> _Service:
+        known = self._services.get(poll.key)
+        if known is None:
+            known = self._services[poll.key] = _Service()
+            # The calls of an earlier process may have failed.
+            self._may_fail.add(poll.service)
+        return known
 
     def _hurries(self, poll: Poll, listed: PollResult) -> bool:
         """Return whether an overdue retraining needs a list of updates now; failed calls wait their time."""
@@ -122,7 +132,8 @@ class UpdateRounds:
 
     def forget(self, key: str) -> None:
         """Forget the service of a poll that has ended."""
-        self._services.pop(key, None)
+        if self._services.pop(key, None) is not None and (service := ServiceRef.from_subject(key)) is not None:
+            self._may_fail.discard(service)
 
     async def _run(self, api: ServiceApi, target: PollTarget, known: _Service, listed: PollResult) -> None:
         started = self._clock.monotonic()
@@ -187,6 +198,7 @@ class UpdateRounds:
     def _incidents(self, poll: Poll, answers: _Answers) -> IncidentUpdate:
         account, now = poll.service.account, self._clock.utc_now()
         if answers.failure is not None:
+            self._may_fail.add(poll.service)
             return self._incident_monitor.updates_failed(account, answers.failure, now)
         if not answers.any_asked or self._others_fail(poll):
             return IncidentUpdate()
@@ -194,9 +206,9 @@ class UpdateRounds:
 
     def _others_fail(self, poll: Poll) -> bool:
         """Return whether the calls about another service of the account have failed, so that its incident goes on."""
-        account, own = poll.service.account, poll.service
-        others = (ref for key in self._services if (ref := ServiceRef.from_subject(key)) and ref.account == account)
-        return any(self._cache.poll(updates_key(ref)).failures for ref in others if ref != own)
+        # Few services fail, and each answer about any of the others asks.
+        self._may_fail = {ref for ref in self._may_fail if self._cache.poll(updates_key(ref)).failures}
+        return any(ref.account == poll.service.account and ref != poll.service for ref in self._may_fail)
 
     def _state(self, key: str, answers: _Answers) -> PollState | None:
         before = self._cache.poll(key)

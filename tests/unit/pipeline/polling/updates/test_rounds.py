@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
+from unittest import mock
+
+import pytest
 
 from tests.unit.pipeline.polling.test_cache import RowStore
 from watcher.clock import Clock
@@ -21,7 +24,7 @@ from watcher.core.updates.schedule import ServiceSchedule
 from watcher.pipeline.clock_trust import ClockTrust
 from watcher.pipeline.polling.cache import PollCache
 from watcher.pipeline.polling.decider import Changes
-from watcher.pipeline.polling.incidents.monitor import IncidentMonitor
+from watcher.pipeline.polling.incidents.monitor import IncidentMonitor, IncidentUpdate
 from watcher.pipeline.polling.targets import PollContext, PollTarget
 from watcher.pipeline.polling.updates.rounds import UpdateRounds
 
@@ -84,6 +87,30 @@ class Rounds:
         return self.asked
 
 
+async def answered(answers: Mapping[str, ScheduleResult | PollFailure]) -> None:
+    """Ask once about each service, one after the other."""
+    clock, cache = SteppedClock(), PollCache(RowStore())
+    monitor = IncidentMonitor(cache, Thresholds(), ClockTrust(clock))
+    spawned: list[Coroutine[Any, Any, None]] = []
+
+    class Answers:
+        async def schedule(self, ref: ServiceRef) -> ScheduleResult | PollFailure:
+            return answers[ref.service]
+
+    async def record(target: PollTarget, decide: Callable[[PollContext], Changes]) -> Changes:
+        changes = decide(PollContext(poll=target.poll, polling_since=NOW))
+        cache.note((), () if changes.state is None else (changes.state,))
+        return changes
+
+    api: Any = Answers()
+    rounds = UpdateRounds({"main": api}, cache, monitor, record, clock, spawn=spawned.append, is_ready=lambda: True)
+    for service in answers:
+        poll = replace(POLL, service=ServiceRef("main", service))
+        monitor.watch(poll)
+        rounds.after_list(PollTarget(poll=poll, polling_since=NOW), LISTED)
+        await spawned.pop()
+
+
 def _fields(poll: Poll) -> dict[str, Any]:
     return {"service": poll.service, "cadence": poll.cadence}
 
@@ -101,6 +128,22 @@ def test_failed_calls_wait_ever_longer_up_to_half_an_hour() -> None:
     asked = asyncio.run(Rounds(DOWN).run(150))
     waits = [later - minute for minute, later in pairwise(asked)]
     assert waits == [5, 9, 17, 26, 26, 26, 26]
+
+
+def test_the_cost_of_an_answer_does_not_grow_with_the_services_of_the_account() -> None:
+    services = 300
+    with mock.patch.object(PollCache, "poll", autospec=True, side_effect=PollCache.poll) as looked_up:
+        asyncio.run(answered({f"s{number}": schedule("batch") for number in range(services)}))
+    assert looked_up.call_count < 10 * services
+
+
+@pytest.mark.parametrize(("other", "calls"), [(DOWN, 0), (schedule("batch"), 2)])
+def test_an_answer_about_one_service_says_nothing_while_the_calls_about_another_one_fail(
+    other: ScheduleResult | PollFailure, calls: int
+) -> None:
+    with mock.patch.object(IncidentMonitor, "updates_answered", return_value=IncidentUpdate()) as noted:
+        asyncio.run(answered({"other": other, "s": schedule("batch")}))
+    assert noted.call_count == calls
 
 
 def test_a_watch_that_turns_updates_off_asks_nothing() -> None:
