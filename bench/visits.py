@@ -111,6 +111,8 @@ def _idle(port: int) -> socket.socket:
     made = socket.socket()
     # Before it connects, since the window is agreed on then.
     made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BYTES)
+    # Of another address than the visits: the listener limits the connections of one.
+    made.bind(("127.0.0.2", 0))
     made.connect(("127.0.0.1", port))
     made.sendall(PAGES_UNREAD * request("/") + request("/live?page=/"))
     return made
