@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Final
 
 from watcher.config import Config
+from watcher.core.delivery.receiver_state import ReceiverState
 from watcher.core.delivery.state import NEEDS_OPERATOR, OPEN_STATES, State
 from watcher.core.durations.current_run import Bounds
 from watcher.core.durations.past_runs import Outcome
@@ -44,7 +45,7 @@ from watcher.store.runs.latest import (
     latest_results,
     types_with_runs,
 )
-from watcher.store.views import EventHistory, HistoryFilter, Views
+from watcher.store.views import EventHistory, HistoryFilter, QueueState, Views
 
 MOST_IN_PROGRESS: Final = 200
 RESULTS: Final = 10
@@ -95,7 +96,7 @@ def read_overview(  # noqa: PLR0913 - the parts of one report
         names=names,
         problems=problems,
         services=_services(views, status, (types, problems), names),
-        receivers=list(_receivers(config, status)),
+        receivers=_receivers(config, status.queues, status.failing_receivers),
         ends=latest_ends(views.connection, ENDS),
         silences=status.silences,
         outage_events=_outage_events(views, status),
@@ -106,6 +107,11 @@ def overview_without_store(config: Config, daemon: DaemonHealth, error: StoreLos
     """Return the overview of a daemon whose store is no longer at its place."""
     status = without_store(config, daemon, error, now)
     return Overview(status=status, names=_names(planned(config)), problems=(), services=(), receivers=(), ends=())
+
+
+def read_receivers(config: Config, views: Views) -> list[ReceiverRow]:
+    """Read each receiver with the deliveries that wait for it."""
+    return _receivers(config, views.queues(), views.failing_receivers())
 
 
 def _problems(views: Views, status: StatusReport, types: Sequence[TypeRef]) -> Iterator[OpenProblem]:
@@ -241,23 +247,28 @@ def _type_of(ref: TrainingRef) -> TypeRef:
     return TypeRef(ref.account, ref.service, ref.type)
 
 
-def _receivers(config: Config, status: StatusReport) -> Iterator[ReceiverRow]:
-    failing = {item.name: item for item in status.failing_receivers}
-    kinds: dict[str, str] = {name: settings.kind for name, settings in config.receivers.items()}
+def _receivers(config: Config, queues: Sequence[QueueState], states: Iterable[ReceiverState]) -> list[ReceiverRow]:
+    failing = {item.name: item for item in states}
     # A removed receiver has a row, as long as somebody should look at it.
-    left = [item.receiver for item in status.queues if item.state in {*OPEN_STATES, *NEEDS_OPERATOR}]
-    for name in sorted({*kinds, *failing, *left}):
-        queues = [item for item in status.queues if item.receiver == name]
-        waiting = [item for item in queues if item.state in OPEN_STATES]
-        yield ReceiverRow(
-            name=name,
-            kind=kinds.get(name, ""),
-            failing=failing.get(name),
-            waiting=sum(item.count for item in waiting),
-            dead=sum(item.count for item in queues if item.state in NEEDS_OPERATOR),
-            delivered=sum(item.count for item in queues if item.state is State.DELIVERED),
-            oldest_waiting=min((item.oldest for item in waiting), default=None),
-        )
+    left = [item.receiver for item in queues if item.state in {*OPEN_STATES, *NEEDS_OPERATOR}]
+    return [
+        _receiver(config, name, [item for item in queues if item.receiver == name], failing.get(name))
+        for name in sorted({*config.receivers, *failing, *left})
+    ]
+
+
+def _receiver(config: Config, name: str, queues: Sequence[QueueState], failing: ReceiverState | None) -> ReceiverRow:
+    settings = config.receivers.get(name)
+    waiting = [item for item in queues if item.state in OPEN_STATES]
+    return ReceiverRow(
+        name=name,
+        kind="" if settings is None else settings.kind,
+        failing=failing,
+        waiting=sum(item.count for item in waiting),
+        dead=sum(item.count for item in queues if item.state in NEEDS_OPERATOR),
+        delivered=sum(item.count for item in queues if item.state is State.DELIVERED),
+        oldest_waiting=min((item.oldest for item in waiting), default=None),
+    )
 
 
 def _names(polls: Iterable[Poll]) -> dict[ServiceRef, str]:

@@ -23,12 +23,12 @@ from tests.unit.web.html.test_overview_states import starting_page
 from watcher.core.health.problems import Problem, ProblemCode
 from watcher.core.messages.language.words import ENGLISH_WORDS
 from watcher.reports.overview import Overview
-from watcher.web.html.english import ENGLISH
 from watcher.web.html.fleet.filter import OverviewFilter
+from watcher.web.html.language.english import ENGLISH
+from watcher.web.html.language.texts import Texts
 from watcher.web.html.overview_page import overview_values
 from watcher.web.html.renderer import Renderer
 from watcher.web.html.session import Session
-from watcher.web.html.texts import Texts
 
 OPEN, CLOSE = "⟦", "⟧"
 DATA = {

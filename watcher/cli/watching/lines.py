@@ -12,8 +12,8 @@ from markupsafe import Markup
 from watcher.cli.text.layout import Cell
 from watcher.cli.text.output import FAINT, HEADING, Screen, cell
 from watcher.web.html.fleet.filter import OverviewFilter
+from watcher.web.html.language.texts import Texts
 from watcher.web.html.overview_page import overview_values
-from watcher.web.html.texts import Texts
 from watcher.web.html.times import PageTimes
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def plain(text: object, style: str = "") -> Cell:
 
 
 @dataclass(slots=True)
-class Lines:
+class OverviewLines:
     """One overview with the words of its page, and the screen that it is written to."""
 
     page: Overview

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from watcher.cli.text.layout import Cell, Column, Table
 from watcher.cli.text.output import BAD, BUSY, FAINT, GOOD, HEADING, WARN, Screen
-from watcher.cli.watching.lines import NAME_WIDTH, TEXT_WIDTH, Lines, plain
+from watcher.cli.watching.lines import NAME_WIDTH, TEXT_WIDTH, OverviewLines, plain
 from watcher.cli.watching.problems import show_problems
 from watcher.cli.watching.services import show_services
 from watcher.core.durations.past_runs import Outcome
@@ -32,14 +32,14 @@ ENDS: Final = MappingProxyType({Outcome.COMPLETED: GOOD, Outcome.FAILED: BAD})
 
 def show_overview(page: Overview, zone: tzinfo | None, out: Screen) -> None:
     """Write the parts of the page in its order."""
-    lines = Lines(page, zone, out)
+    lines = OverviewLines(page, zone, out)
     _verdict(lines)
     show_problems(lines)
     for part in (_steps, _in_progress, show_services, _watcher, _receivers, _silences, _ends):
         part(lines)
 
 
-def _verdict(lines: Lines) -> None:
+def _verdict(lines: OverviewLines) -> None:
     values, times = lines.values, lines.times
     lines.out.line(plain(values["headline"], f"bold {STYLES.get(values['icon'][1], '')}".strip()))
     lines.out.line(plain(values["subline"]))
@@ -47,7 +47,7 @@ def _verdict(lines: Lines) -> None:
     lines.out.line(plain(as_of, FAINT), " ", plain(lines.t("times-in", zone=times.zone_name), FAINT))
 
 
-def _steps(lines: Lines) -> None:
+def _steps(lines: OverviewLines) -> None:
     if not lines.values["steps"]:
         return
     lines.heading("starting-card")
@@ -57,7 +57,7 @@ def _steps(lines: Lines) -> None:
         lines.maybe(text)
 
 
-def _in_progress(lines: Lines) -> None:
+def _in_progress(lines: OverviewLines) -> None:
     if not (found := lines.values["in_progress"]):
         return
     lines.heading("in-progress-known" if lines.page.outages else "in-progress", len(found))
@@ -73,7 +73,7 @@ def _in_progress(lines: Lines) -> None:
     lines.more(found, MOST_ROWS)
 
 
-def _training_row(lines: Lines, item: KnownTraining) -> tuple[Cell, ...]:
+def _training_row(lines: OverviewLines, item: KnownTraining) -> tuple[Cell, ...]:
     run, ref = item.snapshot.run, item.snapshot.ref
     stuck = run is not None and run.report is not None
     start = None if run is None else run.start
@@ -89,14 +89,14 @@ def _training_row(lines: Lines, item: KnownTraining) -> tuple[Cell, ...]:
     )
 
 
-def _usual(lines: Lines, item: KnownTraining) -> Markup:
+def _usual(lines: OverviewLines, item: KnownTraining) -> Markup:
     usual = None if item.progress is None else item.progress.usual
     if usual is None:
         return lines.t("not-known-yet")
     return lines.t("usual-range", low=duration(usual.low, lines.t), high=duration(usual.high, lines.t), n=usual.runs)
 
 
-def _expected(lines: Lines, item: KnownTraining) -> Markup:
+def _expected(lines: OverviewLines, item: KnownTraining) -> Markup:
     last_seen = lines.values["unpolled"].get(item.snapshot.ref)
     if last_seen is not None and item.progress is not None:
         return _unpolled_end(lines, usual_end(item.progress, last_seen, lines.times.now))
@@ -110,7 +110,7 @@ def _expected(lines: Lines, item: KnownTraining) -> Markup:
     return Markup("{} {}").format(times, note)
 
 
-def _unpolled_end(lines: Lines, end: UsualEnd | None) -> Markup:
+def _unpolled_end(lines: OverviewLines, end: UsualEnd | None) -> Markup:
     if end is None:
         return lines.t("no-estimate")
     times = lines.t("longer-than-usual") if end.was_over else lines.times.span(end.low, end.high)
@@ -118,7 +118,7 @@ def _unpolled_end(lines: Lines, end: UsualEnd | None) -> Markup:
     return Markup("{} {}").format(times, note)
 
 
-def _watcher(lines: Lines) -> None:
+def _watcher(lines: OverviewLines) -> None:
     status, last = lines.page.status, lines.values["last_poll"]
     backup = None if status.store is None else status.store.newest_backup
     state = plain(lines.t("not-ready")) if lines.values["starting"] else plain(lines.t("ready"), GOOD)
@@ -136,11 +136,11 @@ def _watcher(lines: Lines) -> None:
     lines.out.line(*(part for key, value in facts for part in (lines.word(key), ": ", plain(value), "  ")))
 
 
-def _age(lines: Lines, time: datetime | None) -> Markup:
+def _age(lines: OverviewLines, time: datetime | None) -> Markup:
     return lines.t("none-yet") if time is None else lines.times.age(time)
 
 
-def _receivers(lines: Lines) -> None:
+def _receivers(lines: OverviewLines) -> None:
     lines.heading("receivers")
     rows = [
         (plain(item.name), plain(item.kind or lines.t("removed-receiver"), FAINT), _receiver_state(lines, item))
@@ -150,7 +150,7 @@ def _receivers(lines: Lines) -> None:
         lines.out.table(Table(("", "", Column("", least=TEXT_WIDTH)), rows), headings=False)
 
 
-def _receiver_state(lines: Lines, item: ReceiverRow) -> Cell:
+def _receiver_state(lines: OverviewLines, item: ReceiverRow) -> Cell:
     if item.failing is not None:
         return plain(lines.t("fails-wait", n=item.waiting), WARN)
     if item.dead:
@@ -158,7 +158,7 @@ def _receiver_state(lines: Lines, item: ReceiverRow) -> Cell:
     return plain(lines.t("works-wait", n=item.waiting) if item.waiting else lines.t("works"))
 
 
-def _silences(lines: Lines) -> None:
+def _silences(lines: OverviewLines) -> None:
     lines.heading("silences")
     if not lines.page.silences:
         lines.out.line(plain(lines.t("no-silence"), FAINT))
@@ -169,7 +169,7 @@ def _silences(lines: Lines) -> None:
         lines.out.line(what, ", ", plain(item.reason), ", ", plain(by, FAINT), ", ", plain(end))
 
 
-def _ends(lines: Lines) -> None:
+def _ends(lines: OverviewLines) -> None:
     lines.heading("recent-ends")
     if not lines.values["ends"]:
         lines.out.line(plain(lines.t("no-end"), FAINT))
@@ -179,7 +179,7 @@ def _ends(lines: Lines) -> None:
     lines.out.table(Table(columns, rows), headings=False)
 
 
-def _end_row(lines: Lines, item: RunResult) -> tuple[Cell, ...]:
+def _end_row(lines: OverviewLines, item: RunResult) -> tuple[Cell, ...]:
     return (
         plain(item.status, ENDS.get(item.outcome, FAINT)),
         plain(lines.values["name_of"](item.ref)),

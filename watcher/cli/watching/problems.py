@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from watcher.cli.text.layout import Cell
 from watcher.cli.text.output import BAD, FAINT, HEADING, WARN
-from watcher.cli.watching.lines import KIND_WIDTH, Lines, plain
+from watcher.cli.watching.lines import KIND_WIDTH, OverviewLines, plain
 from watcher.core.training.absence import Missing
 from watcher.reports.overview import OpenKind
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 MOST_PROBLEMS: Final = 20
 
 
-def show_problems(lines: Lines) -> None:
+def show_problems(lines: OverviewLines) -> None:
     """Write the outages, then every other open problem."""
     for outage in lines.page.outages:
         _outage(lines, outage)
     _problems(lines)
 
 
-def _outage(lines: Lines, outage: Incident) -> None:
+def _outage(lines: OverviewLines, outage: Incident) -> None:
     title = lines.t(
         f"outage-{outage.kind.value}",
         what=lines.values["outage_name"](outage),
@@ -44,7 +44,7 @@ def _outage(lines: Lines, outage: Incident) -> None:
     lines.maybe(lines.values["who"](lines.page.outage_events.get(outage.id)))
 
 
-def _problems(lines: Lines) -> None:
+def _problems(lines: OverviewLines) -> None:
     if not (count := lines.values["problem_count"]):
         return
     lines.heading("other-problems" if lines.page.outages else "open-problems", count)
@@ -61,7 +61,7 @@ def _problems(lines: Lines) -> None:
     lines.more(lines.values["problems"], MOST_PROBLEMS)
 
 
-def _problem(lines: Lines, kind: str, title: object, state: object = "", since: datetime | None = None) -> None:
+def _problem(lines: OverviewLines, kind: str, title: object, state: object = "", since: datetime | None = None) -> None:
     style = BAD if kind == f"kind-{OpenKind.FAILED}" else WARN
     parts = [Cell(f"{lines.word(kind):<{KIND_WIDTH}}", style), plain(title, HEADING)]
     if state:
@@ -71,13 +71,13 @@ def _problem(lines: Lines, kind: str, title: object, state: object = "", since: 
     lines.out.line(*parts)
 
 
-def _failing_polls(lines: Lines, polls: FailingPolls) -> None:
+def _failing_polls(lines: OverviewLines, polls: FailingPolls) -> None:
     subject, state = lines.values["poll_subject"](polls), lines.t("cannot-poll", detail=polls.detail)
     _problem(lines, "kind-polling", subject, state, polls.since)
     lines.maybe(lines.t("failing-polls", n=len(polls.polls)))
 
 
-def _open_problem(lines: Lines, item: OpenProblem) -> None:
+def _open_problem(lines: OverviewLines, item: OpenProblem) -> None:
     title = f"{lines.values['name_of'](item.of)} · {item.of.type}"
     since = item.since if item.overdue is None else item.overdue.expected_at
     _problem(lines, f"kind-{item.kind.value}", title, _state(lines, item), since)
@@ -85,13 +85,13 @@ def _open_problem(lines: Lines, item: OpenProblem) -> None:
     lines.maybe(lines.values["who"](item.event))
 
 
-def _state(lines: Lines, item: OpenProblem) -> object:
+def _state(lines: OverviewLines, item: OpenProblem) -> object:
     if item.kind is not OpenKind.OVERDUE:
         return item.status
     return lines.t("no-new-training" if item.missing is Missing.START else "none-completed")
 
 
-def _about(lines: Lines, item: OpenProblem) -> object:
+def _about(lines: OverviewLines, item: OpenProblem) -> object:
     if item.kind is OpenKind.STUCK:
         return lines.values["stuck_text"](item)
     if item.kind is OpenKind.FAILED:
@@ -101,7 +101,7 @@ def _about(lines: Lines, item: OpenProblem) -> object:
     return Markup(" ").join((text, lines.values["due_text"](item, lines.times)))
 
 
-def _last_good(lines: Lines, item: OpenProblem) -> Markup:
+def _last_good(lines: OverviewLines, item: OpenProblem) -> Markup:
     if item.found_good:
         return lines.t("last-good-found", version=item.found_good)
     if item.last_good is None:
@@ -109,7 +109,7 @@ def _last_good(lines: Lines, item: OpenProblem) -> Markup:
     return lines.t("last-good-old", age=lines.times.lasts(item.last_good.ended.before))
 
 
-def _failing_receiver(lines: Lines, item: ReceiverRow) -> None:
+def _failing_receiver(lines: OverviewLines, item: ReceiverRow) -> None:
     if item.failing is None:
         _problem(lines, "kind-receiver", item.name, lines.t("dead-count", n=item.dead))
         lines.maybe(lines.t("needs-decision"))

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from watcher.cli.text.layout import Cell, Column, Table
 from watcher.cli.text.output import BAD, BUSY, FAINT, WARN, cell
-from watcher.cli.watching.lines import NAME_WIDTH, TEXT_WIDTH, Lines, plain
+from watcher.cli.watching.lines import NAME_WIDTH, TEXT_WIDTH, OverviewLines, plain
 from watcher.core.durations.past_runs import Outcome
 from watcher.reports.overview import OpenKind
 from watcher.web.html.shapes import STRIP
@@ -24,7 +24,7 @@ LEGEND: Final = ((COMPLETED, "completed"), (FAILED, "failed"), (IN_PROGRESS, "le
 """The letters of the results, and their texts in the catalogue."""
 
 
-def show_services(lines: Lines) -> None:
+def show_services(lines: OverviewLines) -> None:
     """Write one row for each type of the services, as many services as on the page."""
     services = lines.values["services"]
     lines.heading("services", len(services), lines.t("results-hint"))
@@ -47,7 +47,7 @@ def show_services(lines: Lines) -> None:
     lines.out.line(*parts)
 
 
-def _service_rows(lines: Lines, service: ServiceRow) -> Iterator[tuple[Cell, ...]]:
+def _service_rows(lines: OverviewLines, service: ServiceRow) -> Iterator[tuple[Cell, ...]]:
     name = plain(service.name or service.service.service)
     if not service.types:
         yield name, Cell(""), Cell(""), plain(lines.t("no-run"), FAINT)
@@ -55,7 +55,7 @@ def _service_rows(lines: Lines, service: ServiceRow) -> Iterator[tuple[Cell, ...
         yield name if number == 0 else Cell(""), plain(item.of.type), _strip(item), _latest(lines, item)
 
 
-def _latest(lines: Lines, item: TypeResults) -> Cell:
+def _latest(lines: OverviewLines, item: TypeResults) -> Cell:
     problem = item.problem
     if problem is not None and problem.kind is OpenKind.OVERDUE:
         return plain(lines.t("kind-overdue"), WARN)

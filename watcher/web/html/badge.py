@@ -12,7 +12,7 @@ from watcher.core.messages.text import READ_LIMIT, one_line
 from watcher.core.text_width import ELLIPSIS, character_width
 from watcher.drawing.svg import NOT_IN_XML
 from watcher.reports.overview import OpenKind, ServiceRow
-from watcher.web.html.texts import Texts
+from watcher.web.html.language.texts import Texts
 
 PIXELS: Final = (0, 7, 12)
 """The width of a character of so many columns, rounded up: a mark above another one, a Latin and a Korean letter."""

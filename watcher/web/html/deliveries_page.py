@@ -18,11 +18,11 @@ from watcher.core.messages.text import plain_text
 from watcher.core.messages.training import compose
 from watcher.reports.actions import reasons_text
 from watcher.reports.deliveries import shown_reason
-from watcher.reports.overview import Overview
+from watcher.reports.overview import ReceiverRow
 from watcher.store.actions import latest, latest_on
 from watcher.store.delivery.views import DeliveryFilter, DeliveryView
 from watcher.store.views import Views
-from watcher.web.html.texts import Texts
+from watcher.web.html.language.texts import Texts
 
 DELIVERED: Final = 20
 OPEN: Final = 100
@@ -36,7 +36,7 @@ _OUTCOMES: Final = {Delivered.__name__: "accepted", Refused.__name__: "refused",
 class DeliveriesPage:
     """All that the page shows, of one read of the store."""
 
-    overview: Overview
+    receivers: Sequence[ReceiverRow]
     waiting: Sequence[DeliveryView]
     delivered: Sequence[DeliveryView]
     actions: Sequence[Action]
@@ -48,15 +48,15 @@ class DeliveriesPage:
     done: Action | None
 
 
-def read_deliveries(views: Views, overview: Overview, done: str, now: datetime) -> DeliveriesPage:
+def read_deliveries(views: Views, receivers: Sequence[ReceiverRow], done: str, now: datetime) -> DeliveriesPage:
     """Read the page; ``done`` is the target of what was just done."""
     connection = views.connection
     actions = latest(connection, OF_RECEIVERS, ACTIONS)
     ids = frozenset(action.target for action in actions if action.kind in OF_DELIVERIES)
     acted = views.deliveries(DeliveryFilter(states=frozenset(State), ids=ids, limit=ACTIONS)) if ids else []
-    names = (item.name for item in overview.receivers)
+    names = (item.name for item in receivers)
     return DeliveriesPage(
-        overview=overview,
+        receivers=receivers,
         waiting=views.deliveries(DeliveryFilter(limit=OPEN)),
         delivered=views.deliveries(DeliveryFilter(states=frozenset({State.DELIVERED}), limit=DELIVERED)),
         actions=actions,
@@ -74,14 +74,13 @@ def read_done(views: Views, target: str, kinds: Iterable[ActionKind], now: datet
 
 def deliveries_values(page: DeliveriesPage, texts: Texts, *, can_act: bool) -> dict[str, object]:
     """Return the values of the template."""
-    receivers = page.overview.receivers
-    count = sum(item.waiting + item.dead for item in receivers)
+    count = sum(item.waiting + item.dead for item in page.receivers)
     return {
         "nav": "deliveries",
         "headline": texts("deliveries-open", n=count) if count else texts("deliveries-fine"),
         "icon": ("warn", "warn") if count else ("ok", "ok"),
         "undelivered": count,
-        "receivers": receivers,
+        "receivers": page.receivers,
         "lists": [
             (texts("open-deliveries"), page.waiting, can_act, "nothing-open"),
             (texts("delivered-list"), page.delivered, False, "nothing-delivered"),

@@ -28,7 +28,7 @@ from watcher.store.runs.latest import TypeRef
 from watcher.store.views import EventHistory
 from watcher.web.html.fleet.filter import MOST_LISTED, MOST_ROWS, STATUSES, OverviewFilter, is_quiet, known_labels
 from watcher.web.html.fleet.teams import teams
-from watcher.web.html.texts import Texts
+from watcher.web.html.language.texts import Texts
 from watcher.web.html.times import PageTimes, duration
 
 MOST_FLAT: Final = 8

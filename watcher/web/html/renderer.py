@@ -14,9 +14,9 @@ from starlette.responses import Response
 from watcher import __version__
 from watcher.core.messages.text import visible
 from watcher.web.encoded_paths import segment
+from watcher.web.html.language.texts import Texts
 from watcher.web.html.session import Session
 from watcher.web.html.shapes import step_of, strip_paths, time_bar, usual_end
-from watcher.web.html.texts import Texts
 from watcher.web.html.times import PageTimes, duration
 
 HTML_HEADERS: Final[Mapping[str, str]] = {

@@ -21,7 +21,7 @@ from watcher.core.training.model import ServiceRef, TrainingRef
 from watcher.operations.errors import OperationRefusedError
 from watcher.reading.one_training import read_training_with_problems
 from watcher.reading.overview import ROWS as READ_ROWS
-from watcher.reading.overview import read_overview, with_results
+from watcher.reading.overview import read_overview, read_receivers, with_results
 from watcher.reading.trails import read_trails
 from watcher.reports.overview import Overview
 from watcher.reports.trail import Trail
@@ -222,12 +222,11 @@ class PageRoutes:
         return self._site.renderer.html("training.html", session, now, live=live, **values)
 
     async def _deliveries(self, query: QueryParams, session: Session, live: str) -> str:
-        sources, daemon, now = self._site.sources, await self._site.sources.health(), self._now()
+        sources, now = self._site.sources, self._now()
 
         def read(views: Views) -> DeliveriesPage:
             # In one read, so that the counts are those of the lists.
-            overview = read_overview(sources.config(), views, daemon, sources.place, now)
-            return read_deliveries(views, overview, query.get("done", ""), now)
+            return read_deliveries(views, read_receivers(sources.config(), views), query.get("done", ""), now)
 
         renderer = self._site.renderer
         values = deliveries_values(await sources.read(read), renderer.texts, can_act=session.can_act)

@@ -20,10 +20,10 @@ from watcher.core.training.model import ServiceRef
 from watcher.reading.services import known_names, names_unwatched
 from watcher.store.views import Views
 from watcher.web.html.deliveries_page import read_done
+from watcher.web.html.language.texts import Texts
 from watcher.web.html.overview_page import silence_text
 from watcher.web.html.session import Session
 from watcher.web.html.site import Site
-from watcher.web.html.texts import Texts
 
 FIELDS: Final = ("match", "length", "reason", "author")
 ENDED: Final = 20

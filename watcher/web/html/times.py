@@ -9,7 +9,7 @@ from typing import Final
 from markupsafe import Markup
 
 from watcher.core.timestamps import to_text
-from watcher.web.html.texts import Texts
+from watcher.web.html.language.texts import Texts
 
 SECONDS_MAX: Final = 90
 MINUTES_MAX: Final = 180

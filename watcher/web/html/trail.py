@@ -19,8 +19,8 @@ from watcher.core.routing.routes import Group
 from watcher.core.routing.silence import EXEMPT, Silence
 from watcher.reports.route import TriedRoute
 from watcher.reports.trail import DeliveryTrail, Trail
+from watcher.web.html.language.texts import Texts
 from watcher.web.html.overview_page import silence_text
-from watcher.web.html.texts import Texts
 from watcher.web.html.times import PageTimes, duration
 
 MOST_ROUTES: Final = 12

@@ -17,7 +17,7 @@ from watcher.reports.actions import reasons_text
 from watcher.reports.runs.runs import left_stages
 from watcher.reports.trail import Trail
 from watcher.reports.training_page import TrainingPage
-from watcher.web.html.texts import Texts
+from watcher.web.html.language.texts import Texts
 from watcher.web.html.times import duration
 from watcher.web.html.trail import TrailTexts
 

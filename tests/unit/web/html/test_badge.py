@@ -11,7 +11,7 @@ from watcher.core.training.model import ServiceRef
 from watcher.reports.overview import OpenKind, OpenProblem, ServiceRow, TypeResults
 from watcher.store.runs.latest import TypeRef
 from watcher.web.html.badge import badge
-from watcher.web.html.texts import Texts
+from watcher.web.html.language.texts import Texts
 
 NOW = datetime(2026, 11, 29, 12, 0, tzinfo=UTC)
 SVG = "{http://www.w3.org/2000/svg}"

@@ -22,8 +22,8 @@ from watcher.reports.trainings import TrainingTotals
 from watcher.store.runs.latest import TypeRef
 from watcher.store.views import DeliveryOutcome, EventHistory
 from watcher.web.html.fleet.filter import OverviewFilter
+from watcher.web.html.language.texts import Texts
 from watcher.web.html.overview_page import notified_text, overview_values
-from watcher.web.html.texts import Texts
 
 NOW = datetime(2026, 11, 29, 12, 0, tzinfo=UTC)
 SERVICE = ServiceRef("main", "6wxgu1abcde")

@@ -23,12 +23,12 @@ from watcher.reports.status import KnownTraining
 from watcher.store.runs.latest import TypeRef
 from watcher.store.views import EventHistory
 from watcher.web.html.fleet.filter import OverviewFilter
+from watcher.web.html.language.texts import Texts
 from watcher.web.html.live import parts_of
 from watcher.web.html.overview_page import overview_values
 from watcher.web.html.renderer import Renderer
 from watcher.web.html.session import Session
 from watcher.web.html.shapes import time_bar, usual_end
-from watcher.web.html.texts import Texts
 
 REF = TrainingRef("main", "6wxgu1abcde", "pop", "v1")
 START = NOW - timedelta(hours=2)

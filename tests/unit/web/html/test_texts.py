@@ -17,9 +17,9 @@ from watcher.core.routing.reason import NotAnnounced
 from watcher.core.training.decision import DecisionReason
 from watcher.drawing.captions import ENGLISH as PLOTS
 from watcher.reports.overview import OpenKind
-from watcher.web.html.english import ENGLISH
 from watcher.web.html.fleet.filter import STATUSES
-from watcher.web.html.texts import Texts
+from watcher.web.html.language.english import ENGLISH
+from watcher.web.html.language.texts import Texts
 
 FOLDER = ROOT / "watcher" / "web" / "html"
 TEMPLATES = "".join(path.read_text() for path in sorted((FOLDER / "templates").glob("*.html")))
@@ -58,7 +58,7 @@ def test_each_text_of_a_page_is_in_the_catalogue() -> None:
 
 
 def test_no_part_of_the_catalogue_has_a_key_of_another_one() -> None:
-    parts = "".join(path.read_text() for path in FOLDER.glob("english*.py"))
+    parts = "".join(path.read_text() for path in FOLDER.rglob("english*.py"))
     keys = [*PLOTS, *re.findall(r'^ {8}"([\w-]+)":', parts, re.MULTILINE)]
     assert [key for key, count in Counter(keys).items() if count > 1] == []
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from watcher.web.html.texts import Texts
+from watcher.web.html.language.texts import Texts
 from watcher.web.html.times import PageTimes, duration
 
 NOW = datetime(2026, 11, 29, 8, 4, 12, tzinfo=UTC)

@@ -25,7 +25,7 @@ from watcher.reports.sample_event import SampleRequest, sample_event
 from watcher.reports.trail import Trail, trail_of
 from watcher.store.delivery.views import SentDelivery
 from watcher.store.views import DeliveryOutcome, EventHistory
-from watcher.web.html.texts import Texts
+from watcher.web.html.language.texts import Texts
 from watcher.web.html.times import PageTimes
 from watcher.web.html.trail import TrailTexts
 

@@ -9,7 +9,7 @@ from markupsafe import Markup, escape
 from watcher.core.messages.language.words import ENGLISH_WORDS, Words
 from watcher.core.messages.message import Style
 from watcher.core.messages.text import visible
-from watcher.web.html.english import ENGLISH
+from watcher.web.html.language.english import ENGLISH
 
 
 class Texts:

@@ -7,8 +7,8 @@ from types import MappingProxyType
 from typing import Final
 
 from watcher.drawing.captions import ENGLISH as PLOTS
-from watcher.web.html.english_problems import ENGLISH_PROBLEMS
-from watcher.web.html.english_trail import ENGLISH_TRAIL
+from watcher.web.html.language.english_problems import ENGLISH_PROBLEMS
+from watcher.web.html.language.english_trail import ENGLISH_TRAIL
 
 ENGLISH: Final[Mapping[str, str]] = MappingProxyType(
     {
