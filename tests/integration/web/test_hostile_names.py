@@ -18,6 +18,7 @@ from starlette.types import ASGIApp
 from tests.integration.cli.test_stats import NOW, run_days_ago
 from tests.integration.cli.test_status_runs import in_progress
 from tests.integration.web.invented_store import ask, make_store, sources
+from watcher.aitems.record import MAX_NAME_LENGTH
 from watcher.core.batch import Batch
 from watcher.core.training.model import TrainingRef
 from watcher.store.polls import PollStore
@@ -28,6 +29,7 @@ from watcher.web.html.renderer import Renderer
 from watcher.web.html.routes import PageRoutes
 from watcher.web.html.session import Sessions
 from watcher.web.html.site import Site
+from watcher.web.listener import HEADER_BYTES_MAX
 
 DOTS = [".", "..", "..."]
 NAMES = [
@@ -36,6 +38,8 @@ NAMES = [
     *('"><script>alert(1)</script>', "{{ 1 }}", "a?b#c", "a\nb\t", "김 치", "x.svg", "'onload=alert(1)"),
 ]
 REORDERING = "words\u202e\u2066\u200f of another order"
+
+LONGEST = "\U0001f600" * MAX_NAME_LENGTH
 
 TURNING = "ok\u202e\x1b[31m\u200b com\u2066pleted"
 TRAINING_OF_TURNING = f"/training/main/{segment(TURNING)}/pop/{segment(TURNING)}"
@@ -52,7 +56,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> ASGIApp:
 
 def named() -> Batch:
     """Return a training of each name in a service of that name, and a run that has ended."""
-    refs = [TrainingRef("main", name, "pop", name) for name in (*NAMES, TURNING, REORDERING)]
+    refs = [TrainingRef("main", name, "pop", name) for name in (*NAMES, TURNING, REORDERING, LONGEST)]
     snapshots = tuple(replace(in_progress("x"), ref=ref) for ref in refs)
     return Batch(snapshots=snapshots, runs=tuple(replace(run_days_ago(1), ref=ref) for ref in refs))
 
@@ -125,3 +129,19 @@ async def test_the_api_has_it_by_its_escaped_and_by_its_encoded_name(app: ASGIAp
         assert training.status == 200
         assert json.loads(training.body)["training"]["version"] == name
         assert (await ask(app, f"/api/v1/services/main/{part}")).status == 200
+
+
+@pytest.mark.parametrize("path", ["runs", "trainings"])
+async def test_the_next_of_an_answer_leads_past_a_training_of_any_name(app: ASGIApp, path: str) -> None:
+    found: list[str] = []
+    target = f"/api/v1/{path}?limit=1"
+    while True:
+        # A client of its own for each request: one that asks this often would have to wait.
+        answer = json.loads((await ask(app, target, client=f"10.0.0.{len(found)}")).body)
+        found += [item["version"] for item in answer[path]]
+        if not answer[path] or answer["next"] is None:
+            break
+        target = f"/api/v1/{path}?limit=1&after={quote(answer['next'], safe='')}"
+        assert len(target) < HEADER_BYTES_MAX - 500
+    assert {*NAMES, TURNING, REORDERING, LONGEST} <= set(found)
+    assert len(set(found)) == len(found)

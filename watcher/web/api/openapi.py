@@ -14,7 +14,7 @@ from watcher.core.event import Kind
 from watcher.core.training.model import Phase
 from watcher.reading.events import CURSOR, LATEST
 from watcher.web.api.answers import JSON_TYPE, PROBLEM_TYPE
-from watcher.web.api.parameters import LIMIT, LIMIT_MAX, TEXT_MAX
+from watcher.web.api.parameters import CURSOR_MAX, LIMIT, LIMIT_MAX, TEXT_MAX
 from watcher.web.api.schemas import FLAG, SCHEMAS, Schema, listed, named, one_of
 
 BASE: Final = "/api/v1"
@@ -49,14 +49,15 @@ _LIMIT: Final = _query(
     "limit", "The number of items.", {"type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT}
 )
 DURATION: Final = "^(?=.)([0-9]{1,7}d)?([0-9]{1,7}h)?([0-9]{1,7}m)?([0-9]{1,7}s)?([0-9]{1,7}ms)?$"
-RUN_CURSOR: Final = "^([0-9TZ:.-]{1,40})[.]([0-9]{1,18})[.](training:.{1,400})$"
-"""The end of a run, its number, and its training."""
+RUN_CURSOR: Final = "^([0-9TZ:.-]{1,40})[.]([0-9]{1,18})[.](training:[!-~]+)$"
+"""The end of a run, its number, and the key of its training, which is ASCII without blanks."""
 _SINCE: Final = _query(
     "since",
     "The earliest time: RFC 3339 with a zone, or a duration before the present, e.g. 24h.",
     {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "pattern": DURATION}]},
 )
-_AFTER: Final = _query("after", "The `next` of the answer before.")
+_CURSOR: Final[Schema] = {**_TEXT, "maxLength": CURSOR_MAX}
+_AFTER: Final = _query("after", "The `next` of the answer before.", _CURSOR)
 
 PATHS: Final[Mapping[str, Path]] = {
     "": Path(summary="The paths of the API", answer="Index"),
@@ -103,7 +104,7 @@ PATHS: Final[Mapping[str, Path]] = {
     "/runs": Path(
         summary="Runs that have ended, the oldest first, as `export runs`",
         answer="RunList",
-        parameters=(_SINCE, {**_AFTER, "schema": {**_TEXT, "pattern": RUN_CURSOR}}, _LIMIT),
+        parameters=(_SINCE, {**_AFTER, "schema": {**_CURSOR, "pattern": RUN_CURSOR}}, _LIMIT),
     ),
     "/events": Path(
         summary="Events in the order of recording: a consumer pulls those that it has missed",

@@ -22,6 +22,9 @@ LIMIT_MAX: Final = 1000
 _PLUS: Final = re.compile(r" (?=[0-9]{2}:[0-9]{2}\Z)")
 TEXT_MAX: Final = 500
 """The longest value of a parameter, in characters."""
+CURSOR_MAX: Final = 10_000
+"""The longest cursor, in characters: one of a training has its service, type and version, of 256 characters each, and a
+character outside ASCII takes up to twelve."""
 
 
 class Parameters:
@@ -34,9 +37,9 @@ class Parameters:
         self._given = request.query_params
         self._read: set[str] = set()
 
-    def text(self, name: str) -> str | None:
-        """Return a text; ``None`` where it is missing."""
-        found = self._values(name)
+    def text(self, name: str, longest: int = TEXT_MAX) -> str | None:
+        """Return a text of at most ``longest`` characters; ``None`` where it is missing."""
+        found = self._values(name, longest)
         if len(found) > 1:
             raise refused(name, "is given more than once")
         return found[0] if found else None
@@ -56,6 +59,10 @@ class Parameters:
         if text not in {None, "true", "false"}:
             raise refused(name, f"is {text!r}; write true or false")
         return text == "true"
+
+    def cursor(self, name: str) -> str | None:
+        """Return the ``next`` of an earlier answer; ``None`` where it is missing."""
+        return self.text(name, CURSOR_MAX)
 
     def limit(self) -> int:
         """Return the number of items of a page."""
@@ -87,12 +94,12 @@ class Parameters:
             known = ", ".join(sorted(self._read)) or "none"
             raise refused(unknown[0][:TEXT_MAX], f"is not known; the parameters are: {known}")
 
-    def _values(self, name: str) -> list[str]:
+    def _values(self, name: str, longest: int = TEXT_MAX) -> list[str]:
         self._read.add(name)
         found = self._given.getlist(name)
         for text in found:
-            if len(text) > TEXT_MAX or "\x00" in text:
-                raise refused(name, f"is longer than {TEXT_MAX} characters, or has a NUL")
+            if len(text) > longest or "\x00" in text:
+                raise refused(name, f"is longer than {longest} characters, or has a NUL")
         return found
 
 

@@ -160,7 +160,7 @@ async def _trainings(sources: Sources, request: Request) -> object:
         status=given.text("status"),
         phase=given.choice("phase", Phase),
         gone=given.flag("gone"),
-        after=given.text("after"),
+        after=given.cursor("after"),
         limit=given.limit(),
     )
     given.finish()
@@ -189,7 +189,7 @@ async def _training(sources: Sources, request: Request) -> object:
 
 async def _runs(sources: Sources, request: Request) -> object:
     given = Parameters(request)
-    since, after, limit = given.since(sources.utc_now()), given.text("after"), given.limit()
+    since, after, limit = given.since(sources.utc_now()), given.cursor("after"), given.limit()
     given.finish()
     place = None if after is None else _place(after)
     page = await sources.read(lambda views: read_runs(views, since, place, limit))
@@ -217,7 +217,7 @@ async def _events(sources: Sources, request: Request) -> object:
         since=given.since(now),
         limit=given.limit(),
     )
-    after = given.text("after")
+    after = given.cursor("after")
     given.finish()
     try:
         page = await sources.read(lambda views: read_events(views, wanted, after, now))
