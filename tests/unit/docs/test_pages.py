@@ -14,6 +14,8 @@ NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 WIDTH = 100
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 CODE = re.compile(r"^ *```.*?^ *```$", re.MULTILINE | re.DOTALL)
+TABLE = re.compile(r"(?:^ *\|.*\n?)+", re.MULTILINE)
+CELL_END = re.compile(r"(?<!\\)\|")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
@@ -32,3 +34,11 @@ def test_each_list_of_urgent_events_is_complete(page: str) -> None:
 def test_the_index_has_every_page_of_docs() -> None:
     listed = set(LINK.findall((ROOT / "docs" / "index.md").read_text()))
     assert {page.name for page in (ROOT / "docs").glob("*.md")} - {"index.md"} <= listed
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_each_row_of_a_table_has_as_many_cells_as_its_header(page: Path) -> None:
+    text = CODE.sub("", page.read_text())
+    for table in TABLE.findall(text):
+        header, *rows = (len(CELL_END.findall(row)) for row in table.strip().splitlines())
+        assert [number for number, cells in enumerate(rows, 1) if cells != header] == [], table[:200]
