@@ -90,7 +90,10 @@ class Evidence:
     repeats_left_out: bool = False
     """Whether only the first answers with the same status are kept; all until the next one show it too."""
     patience: timedelta = RECORDING
-    """The allowed time between the second equal answer and the record; a busy machine processes answers late."""
+    """The time from the last equal answer to a record that counts although the status before it was shown meanwhile."""
+    answers_for_record: int = 2
+    """The equal answers in a row that require a record: three where one of them may be to a list of trainings that only
+    shows whether its service exists."""
 
 
 def violations(evidence: Evidence) -> list[str]:
@@ -234,18 +237,29 @@ def _wrong_ids(events: Sequence[Event], epoch: str | None) -> Iterator[Violation
 
 
 def _lost_statuses(evidence: Evidence, events: Sequence[Event]) -> Iterator[Violation]:
-    """Two successive answers with one status, in one run, require the record of that status."""
+    """Successive answers with one status, in one run, require the record of that status."""
     chains = _by_subject(events)
     for subject, answers in _answers_by_subject(evidence.shown).items():
         baseline = _possible_baselines(answers, evidence.runs)
-        for first, second in itertools.pairwise(answers):
-            if first.status != second.status or not _in_one_life(first, second, evidence.runs):
+        chain = chains.get(_subject_key(subject), [])
+        for equal in _windows(answers, evidence.answers_for_record):
+            last = equal[-1]
+            if any(item.status != last.status for item in equal) or not _in_one_life(equal, evidence.runs):
                 continue
-            known = _recorded_about(chains.get(_subject_key(subject), []), second.at, baseline, evidence.patience)
-            if second.status not in known:
+            known = _recorded_about(chain, last.at, baseline, evidence.patience)
+            if last.status not in known:
+                times = _times(len(equal))
                 yield Violation(
-                    Breach.LOST, f"{subject}: {second.status} was shown twice by {second.at}, recorded is {known}"
+                    Breach.LOST, f"{subject}: {last.status} was shown {times} by {last.at}, recorded is {known}"
                 )
+
+
+def _windows(answers: Sequence[ShownAnswer], size: int) -> Iterator[Sequence[ShownAnswer]]:
+    return (answers[first : first + size] for first in range(len(answers) - size + 1))
+
+
+def _times(number: int) -> str:
+    return "twice" if number == 2 else f"{number} times"
 
 
 def _answers_by_subject(shown: Iterable[ShownAnswer]) -> dict[Subject, list[ShownAnswer]]:
@@ -255,8 +269,9 @@ def _answers_by_subject(shown: Iterable[ShownAnswer]) -> dict[Subject, list[Show
     return groups
 
 
-def _in_one_life(first: ShownAnswer, second: ShownAnswer, runs: Iterable[DaemonRun]) -> bool:
-    return any(life.surely_received(first.at) and life.surely_received(second.at) for life in runs)
+def _in_one_life(answers: Iterable[ShownAnswer], runs: Iterable[DaemonRun]) -> bool:
+    times = [answer.at for answer in answers]
+    return any(all(map(life.surely_received, times)) for life in runs)
 
 
 def _possible_baselines(answers: Iterable[ShownAnswer], runs: Sequence[DaemonRun]) -> set[str | None]:
@@ -275,10 +290,15 @@ def _possible_baselines(answers: Iterable[ShownAnswer], runs: Sequence[DaemonRun
 def _recorded_about(
     chain: Sequence[Event], time: datetime, baselines: set[str | None], patience: timedelta
 ) -> set[str | None]:
-    """Return the statuses that were recorded at this time or soon after it."""
+    """Return the statuses that were recorded at this time or soon after it.
+
+    A busy machine records late: the record of an answer also counts if no answer after this time showed the status
+    before it.
+    """
     first = {chain[0].from_status} if chain and chain[0].from_status is not None else baselines
     before = [event.to_status for event in chain if event.recorded_at <= time]
-    soon = {event.to_status for event in chain if time < event.recorded_at <= time + patience}
+    later = [event for event in chain if time < event.recorded_at]
+    soon = {event.to_status for event in later if event.recorded_at <= time + patience or event.after <= time}
     return ({before[-1]} if before else first) | soon
 
 

@@ -249,6 +249,24 @@ def test_a_change_without_an_event_after_a_sure_baseline_is_caught() -> None:
     assert "learning was shown twice" in found
 
 
+def test_a_late_record_counts_unless_another_status_was_seen_after_the_answers() -> None:
+    late = replace(SECOND, recorded_at=at(30))
+    assert violations(replace(GOOD, announced=[announced(FIRST), announced(late)])) == []
+    again = replace(late, after=at(25), before=at(29))
+    answers = [*GOOD.shown, shown(25, "learning"), shown(29, "completed")]
+    (found,) = violations(replace(GOOD, announced=[announced(FIRST), announced(again)], shown=answers))
+    assert "completed was shown twice" in found
+
+
+def test_a_status_must_be_shown_three_times_where_a_list_may_only_show_whether_the_service_exists() -> None:
+    nothing = {"announced": [], "received": {}, "ledger": [], "runs": [DaemonRun(at(-1), at(60))]}
+    answers = [shown(0, "waiting"), shown(2, "waiting"), shown(3, "learning"), shown(4, "learning")]
+    evidence = replace(GOOD, shown=answers, answers_for_record=3, **nothing)  # type: ignore[arg-type]
+    assert violations(evidence) == []
+    (found,) = violations(replace(evidence, shown=[*answers, shown(5, "learning")]))
+    assert "learning was shown 3 times" in found
+
+
 def incident_body(kind: Kind, seq: int) -> dict[str, object]:
     """Return the webhook data of an incident of an account, or of its clock."""
     identity = {"id": f"evt_{kind}_{seq}", "seq": seq, "receiver_seq": seq, "incident": {"kind": kind.value}}
