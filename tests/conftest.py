@@ -23,11 +23,13 @@ MEMORY: Final = Path("/dev/shm")  # noqa: S108 - below it, pytest makes folders 
 MEMORY_BYTES: Final = 1_000_000_000
 """Enough for the stores of three runs."""
 
-# A run draws other examples than the last one, so that several runs find what more examples would. There is no deadline
-# for an example: on a busy machine it would fail a test whose code is right.
+# A run draws other examples than the last one, so that several runs find what more examples would; CI draws the same
+# ones each time, so that it judges the change alone. There is no deadline for an example: on a busy machine it would
+# fail a test whose code is right.
 settings.register_profile("few", max_examples=40, deadline=None)
+settings.register_profile("fixed", max_examples=40, deadline=None, derandomize=True)
 settings.register_profile("many", max_examples=1_000, deadline=None)
-settings.load_profile("few")
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "few"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
