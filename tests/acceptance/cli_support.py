@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.request import Request, urlopen
 
+from tests.support.accounts import account_table
 from watcher.simulator import SIMULATOR_ACCESS_KEY, SIMULATOR_SECRET_KEY
 
 COMMAND: Final = (sys.executable, "-m", "watcher")
@@ -30,13 +31,7 @@ SECONDS: Final = 60.0
 KEYS: Final = {"NCP_ACCESS_KEY": SIMULATOR_ACCESS_KEY, "NCP_SECRET_KEY": SIMULATOR_SECRET_KEY}
 OUR_VARIABLES: Final = ("AITEMS_WATCHER_CONFIG", "STATE_DIRECTORY", "NO_COLOR", "FORCE_COLOR", *KEYS)
 
-ACCOUNT: Final = """
-[account.main]
-base_url = "{base_url}"
-access_key = {{ env = "NCP_ACCESS_KEY" }}
-secret_key = {{ env = "NCP_SECRET_KEY" }}
-requests_per_second = 100.0
-
+OTHER_TABLES: Final = """
 [state]
 url = "sqlite:///watcher.db"
 
@@ -232,7 +227,7 @@ class Workplace:
 
     def write(self, *more: str, watch: bool = True, log: bool = True, web: bool = False) -> None:
         """Write the configuration: the account, a watch, a console and ``more``."""
-        parts = [ACCOUNT.format(base_url=self.simulator.base_url)]
+        parts = [account_table(self.simulator.base_url, "requests_per_second = 100.0"), OTHER_TABLES]
         parts += [] if web else [NO_WEB]
         parts += [WATCH.format(service=self.service)] if watch else []
         parts += [LOG] if log else []

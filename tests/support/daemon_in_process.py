@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Final
 
+from tests.support.accounts import account_table
 from tests.support.invariants import DaemonRun, Evidence, LedgerEntry
 from tests.support.recording_simulator import ShownAnswer
 from tests.support.servers import Received
@@ -31,14 +32,7 @@ ENVIRON: Final = {
     "WEBHOOK_SECRET": WEBHOOK_SECRET,
 }
 
-ACCOUNT: Final = """
-[account.main]
-base_url = "{base_url}"
-access_key = {{ env = "NCP_ACCESS_KEY" }}
-secret_key = {{ env = "NCP_SECRET_KEY" }}
-requests_per_second = 100.0
-timeout = "2s"
-
+OTHER_TABLES: Final = """
 [delivery]
 first_retry = "200ms"
 max_retry = "1s"
@@ -78,10 +72,15 @@ to = [{receivers}]
 """
 
 
+def base_settings(base_url: str) -> str:
+    """Return a configuration without watches and receivers."""
+    return account_table(base_url, "requests_per_second = 100.0", 'timeout = "2s"') + OTHER_TABLES
+
+
 def settings(base_url: str, services: list[str], hooks: Mapping[str, str], *, slack: bool = False) -> str:
     """Return a configuration that watches services and sends all events to webhooks, and to Slack if asked."""
     names = [*hooks, *(["chat"] if slack else [])]
-    parts = [ACCOUNT.format(base_url=base_url)]
+    parts = [base_settings(base_url)]
     parts += [WATCH.format(service=service) for service in services]
     parts += [HOOK.format(name=name, url=url) for name, url in hooks.items()]
     parts += [SLACK.format(name="chat")] if slack else []

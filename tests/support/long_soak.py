@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple
 from unittest import mock
 
 from tests.support import daemon_in_process, virtual, virtual_daemon
+from tests.support.accounts import account_table
 from tests.support.changing_trainings import STATUS_SEQUENCES, all_delivered
 from tests.support.invariants import Evidence, LedgerEntry, violations
 from tests.support.soak import MEGABYTE, SERVICES, TRAININGS_EACH, Sample, growth, take_sample
@@ -55,11 +56,6 @@ max_retry = "5m"
 
 [heartbeat]
 url = "https://beat.example/ping"
-
-[account.main]
-base_url = "https://api.example/api/v1"
-access_key = { env = "NCP_ACCESS_KEY" }
-secret_key = { env = "NCP_SECRET_KEY" }
 
 [receiver.hook]
 kind = "webhook"
@@ -185,7 +181,7 @@ class Plan:
     def settings(self) -> str:
         """Return the configuration."""
         watches = (WATCH.format(service=service, seconds=self.interval_seconds) for service in SERVICES)
-        return CONFIG + "".join(watches)
+        return CONFIG + account_table("https://api.example/api/v1") + "".join(watches)
 
 
 def memory_folder() -> Path | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.support import daemon_in_process, virtual_daemon
+from tests.support.accounts import account_table
 from tests.support.changing_trainings import all_delivered
 from tests.support.invariants import violations
 from tests.support.recording_simulator import ShownAnswer
@@ -32,11 +33,6 @@ listen = ""
 [delivery]
 flap_limit = 100000
 {delivery}
-
-[account.main]
-base_url = "{api}"
-access_key = {{ env = "NCP_ACCESS_KEY" }}
-secret_key = {{ env = "NCP_SECRET_KEY" }}
 """
 WATCH: Final = """
 [[watch]]
@@ -153,7 +149,7 @@ class VirtualConsumers:
     def settings(self) -> str:
         """Return the configuration."""
         names = ", ".join(f'"{name}"' for name in self.receivers if name not in self.unrouted)
-        parts = [CONFIG.format(api=API, delivery=self.delivery)]
+        parts = [CONFIG.format(delivery=self.delivery), account_table(API)]
         parts += [WATCH.format(service=service, seconds=self.interval_seconds) for service in self.services]
         parts += [HOOK.format(name=name) + self._fallback(name) for name in self.hooks]
         parts += [CHAT.format(name=name) + self._fallback(name) for name in self.chats]

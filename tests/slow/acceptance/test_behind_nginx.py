@@ -23,6 +23,7 @@ from playwright.sync_api import Page, sync_playwright
 from tests.acceptance.cli_support import COMMAND, LOG, WATCH, environment, read_until, started
 from tests.acceptance.page_shell import free_ports
 from tests.slow.acceptance.test_pages_in_chromium import CHROMIUM, FLAGS
+from tests.support.accounts import account_table
 from tests.support.paths import ROOT
 
 NGINX: Final = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin")
@@ -35,14 +36,9 @@ WORLD: Final = f'unknown_words = true\n[[service]]\nid = "{SERVICE}"\n' + "".joi
     f'[[service.training]]\ntype = "pop"\nversion = "{name}"\nlife = [{{ at = "0s", status = "learning" }}]\n'
     for name in VERSIONS
 )
-ACCOUNT: Final = """
+STATE: Final = """
 [state]
 url = "sqlite:///watcher.db"
-[account.main]
-access_key = {{ env = "NCP_ACCESS_KEY" }}
-secret_key = {{ env = "NCP_SECRET_KEY" }}
-base_url = "{base_url}"
-requests_per_second = 50
 """
 NGINX_CONFIG: Final = """
 daemon off;
@@ -149,9 +145,9 @@ def proxy(request: pytest.FixtureRequest, proxies: dict[str, Proxy]) -> Proxy:
 
 def _daemon_config(folder: Path, api: int, web: int) -> Path:
     example = of_the_page("toml").replace("8787", str(web))
-    account, watch = ACCOUNT.format(base_url=f"http://127.0.0.1:{api}/api/v1"), WATCH.format(service=SERVICE)
+    account = account_table(f"http://127.0.0.1:{api}/api/v1", "requests_per_second = 50")
     path = folder / "config.toml"
-    path.write_text(f"{example}{account}{watch}{LOG}")
+    path.write_text(f"{example}{STATE}{account}{WATCH.format(service=SERVICE)}{LOG}")
     return path
 
 

@@ -21,6 +21,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.acceptance.cli_support import COMMAND, environment, read_until, started
+from tests.support.accounts import account_table
 
 CHROMIUM: Final = shutil.which("chromium")
 TOKEN: Final = "sesame-of-the-test"
@@ -35,11 +36,7 @@ url = "sqlite:///history.db"
 [web]
 listen = "127.0.0.1:{port}"
 token = {{ env = "WEB_TOKEN" }}
-[account.main]
-access_key = {{ env = "NCP_ACCESS_KEY" }}
-secret_key = {{ env = "NCP_SECRET_KEY" }}
-base_url = "{base_url}"
-requests_per_second = 50
+{account}
 [[watch]]
 service = "*"
 interval = "500ms"
@@ -92,7 +89,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         read_until(simulator, "aitems-watcher run")
         config = folder / "config.toml"
         hook = stack.enter_context(_webhook(received))
-        config.write_text(CONFIG.format(port=web, base_url=f"http://127.0.0.1:{api}/api/v1", hook=hook))
+        account = account_table(f"http://127.0.0.1:{api}/api/v1", "requests_per_second = 50")
+        config.write_text(CONFIG.format(port=web, account=account, hook=hook))
         log = stack.enter_context((folder / "log").open("w"))
         daemon = stack.enter_context(
             subprocess.Popen(  # noqa: S603 - our own command

@@ -24,6 +24,7 @@ import pytest
 from scripts.grafana_dashboard import expressions
 from tests.acceptance.cli_support import COMMAND, environment, eventually, read_until, started
 from tests.acceptance.page_shell import free_ports
+from tests.support.accounts import account_table
 from tests.support.paths import DOCS
 
 PROMETHEUS: Final = shutil.which("prometheus")
@@ -44,11 +45,7 @@ after = "500ms"
 first_retry = "200ms"
 max_retry = "500ms"
 give_up_after = "2s"
-[account.main]
-access_key = {{ env = "NCP_ACCESS_KEY" }}
-secret_key = {{ env = "NCP_SECRET_KEY" }}
-base_url = "http://127.0.0.1:{api}/api/v1"
-requests_per_second = 50
+{account}
 [[watch]]
 service = "*"
 interval = "500ms"
@@ -190,7 +187,8 @@ def place(tmp_path: Path) -> Iterator[Place]:
         simulator = stack.enter_context(started("simulate", *history, "--port", str(api), *signing))
         read_until(simulator, "aitems-watcher run")
         config = tmp_path / "config.toml"
-        config.write_text(CONFIG.format(web=web, api=api, hook=hook))
+        account = account_table(f"http://127.0.0.1:{api}/api/v1", "requests_per_second = 50")
+        config.write_text(CONFIG.format(web=web, account=account, hook=hook))
         daemon = stack.enter_context(process([*COMMAND, "run", "--config", str(config)], tmp_path / "log", keys))
         eventually(lambda: answers(f"http://127.0.0.1:{web}/healthz"))
         listen = ("--web.listen-address", f"127.0.0.1:{own}", "--storage.tsdb.path", str(tmp_path / "data"))

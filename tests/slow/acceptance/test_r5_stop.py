@@ -19,6 +19,7 @@ import pytest
 from tests.acceptance.test_stop import STOP_SECONDS
 from tests.slow.acceptance.test_kill import daemon
 from tests.support import daemon_in_process
+from tests.support.accounts import account_table
 from tests.support.changing_trainings import SERVICES, changes_under_way, wait_until_settled
 from tests.support.fault_table import rounds
 from tests.support.invariants import DaemonRun, repeats, violations
@@ -56,13 +57,7 @@ backup._copy = copy
 from watcher.__main__ import main
 main()
 """
-OTHER_ACCOUNT: Final = f"""
-[account.unresolved]
-base_url = "https://{SILENT}/api/v1"
-access_key = {{ env = "NCP_ACCESS_KEY" }}
-secret_key = {{ env = "NCP_SECRET_KEY" }}
-timeout = "1s"
-"""
+OTHER_ACCOUNT: Final = account_table(f"https://{SILENT}/api/v1", 'timeout = "1s"', name="unresolved")
 UNRESOLVED: Final = '\n[[watch]]\naccount = "unresolved"\nservice = "service{number}"\ninterval = "200ms"\n'
 
 

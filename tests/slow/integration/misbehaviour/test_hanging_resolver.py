@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.support import daemon_in_process
+from tests.support.accounts import account_table
 from tests.support.changing_trainings import SERVICES, changes_under_way, wait_until_settled
 from tests.support.fault_table import TALLY
 from tests.support.invariants import DaemonRun, violations
@@ -19,13 +20,7 @@ from tests.support.recording_simulator import RecordingSimulator
 from tests.support.servers import Inbox, listening
 from watcher.simulator import serve
 
-OTHER_ACCOUNT = """
-[account.other]
-base_url = "https://slow.example/api/v1"
-access_key = { env = "NCP_ACCESS_KEY" }
-secret_key = { env = "NCP_SECRET_KEY" }
-timeout = "300ms"
-"""
+OTHER_ACCOUNT = account_table("https://slow.example/api/v1", 'timeout = "300ms"', name="other")
 OTHER_WATCH = """
 [[watch]]
 account = "other"

@@ -110,7 +110,7 @@ def test_r10_huge_and_endless_responses_cost_less_than_twenty_megabytes(tmp_path
         assert found
         control = Control(found[0])
         control.show("learning")
-        text = daemon_in_process.ACCOUNT.format(base_url=found[0]) + daemon_in_process.WATCH.format(service=SERVICE)
+        text = daemon_in_process.base_settings(found[0]) + daemon_in_process.WATCH.format(service=SERVICE)
         text += TO_HOOK.format(url=hook.url) + NO_INCIDENT
         settings.write_text(text.replace('timeout = "2s"', 'timeout = "1s"'), encoding="utf-8")
         with started("run", "--config", str(settings), log=daemon_log) as daemon:
