@@ -94,7 +94,7 @@ def _executes(function: str) -> bool:
     return function == "execute_many" or (name in EXECUTES and of.endswith("connection"))
 
 
-class Recorder:
+class StatementCompiler:
     """Compiles each statement as it is executed, and remembers its place."""
 
     def __init__(self) -> None:
@@ -125,8 +125,8 @@ def _portable_frames() -> Iterator[Place]:
 
 
 @pytest.fixture
-def recorder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
-    made = Recorder()
+def recorder(monkeypatch: pytest.MonkeyPatch) -> Iterator[StatementCompiler]:
+    made = StatementCompiler()
     # So that many rows go the way of PostgreSQL, which the event below sees.
     monkeypatch.setattr(bulk, "QUESTION_MARKS", "none")
     event.listen(Engine, "before_execute", made.before_execute)
@@ -135,7 +135,7 @@ def recorder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
 
 
 async def test_every_statement_compiles_for_both_databases(
-    recorder: Recorder,
+    recorder: StatementCompiler,
     path: Path,
     make_event: MakeEvent,
     make_snapshot: Callable[..., Snapshot],
@@ -523,7 +523,7 @@ async def test_a_character_that_a_database_refuses_is_replaced_as_a_text_is_stor
         await silences.end(refused, "mina", NOW)
 
 
-class RefusedError(Exception):
+class DriverError(Exception):
     """A driver's error."""
 
     def __init__(self, sqlstate: str) -> None:
@@ -545,7 +545,7 @@ class RefusedError(Exception):
     ],
 )
 def test_the_faults_of_postgresql_are_known(sqlstate: str, fault: WriteFault | None) -> None:
-    assert fault_of(OperationalError("", {}, RefusedError(sqlstate))) is fault
+    assert fault_of(OperationalError("", {}, DriverError(sqlstate))) is fault
 
 
 def test_every_fault_has_its_advice() -> None:

@@ -32,7 +32,7 @@ class Outbox:
         return []
 
 
-class Deadlines(Observer):
+class DeadlineObserver(Observer):
     """Keeps the time by which the router must make progress."""
 
     def __init__(self, clock: VirtualClock) -> None:
@@ -69,7 +69,7 @@ def test_events_are_sought(failures: int, woken_at: float | None, read_at: list[
 
 def test_a_run_that_hangs_after_a_wake_up_is_late_as_soon_as_any_other() -> None:
     async def main(clock: VirtualClock) -> float:
-        outbox, deadlines = Outbox(clock, 0), Deadlines(clock)
+        outbox, deadlines = Outbox(clock, 0), DeadlineObserver(clock)
         router = Router(outbox, Routes(routes=()), {}, clock, lambda: None, observer=deadlines)  # type: ignore[arg-type]  # as above
         task = asyncio.create_task(router.run())
         await asyncio.sleep(1)

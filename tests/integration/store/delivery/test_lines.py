@@ -63,7 +63,7 @@ def left_behind(connection: Connection) -> list[str]:
     return list(connection.scalars(query.where(~_table.urgent, later.c.urgent)))
 
 
-class Lines:
+class ChangingDeliveries:
     """Deliveries to two receivers, changed in every way that the program has."""
 
     def __init__(self, database: Database, make_event: MakeEvent, seed: int) -> None:
@@ -141,7 +141,7 @@ class Lines:
 async def test_the_marks_agree_with_the_lines_after_any_changes(
     database: Database, make_event: MakeEvent, seed: int
 ) -> None:
-    lines, done = Lines(database, make_event, seed), []
+    lines, done = ChangingDeliveries(database, make_event, seed), []
     for _ in range(25):
         done.append(await lines.step())
         assert await database.write(wrong_marks) == [], done

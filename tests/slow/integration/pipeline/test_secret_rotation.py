@@ -24,7 +24,7 @@ from watcher.simulator import SIMULATOR_ACCESS_KEY, serve
 
 
 @dataclass(slots=True)
-class Keys:
+class PresentSecrets:
     """The present secrets, and the files with them."""
 
     folder: Path
@@ -60,7 +60,7 @@ async def test_r21_rotations_during_changes_lose_and_double_no_event(
     secret_folder, state, api = tmp_path / "secrets", tmp_path / "state", RecordingSimulator()
     secret_folder.mkdir()
     state.mkdir()
-    keys = Keys(secret_folder)
+    keys = PresentSecrets(secret_folder)
     keys.rotate(api)
     async with serve(api) as simulator, listening(Inbox(keys.consume)) as hook:
         text = daemon_in_process.settings(simulator.base_url, list(SERVICES), {"hook": hook.url})
