@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -80,13 +80,13 @@ def history(  # noqa: PLR0913 - one parameter an option
     With --actions it shows who retried or dropped a delivery, sent a test, added or ended a silence, or reloaded.
     """
     period = None if since is None else duration(since, "--since")
+    most = limit or (None if since else LIMIT)
     if actions:
         if text or kind or follow:
             raise typer.BadParameter("takes no TEXT, --kind or --follow", param_hint="--actions")
-        _show_actions(config, period, limit or (None if since else LIMIT), wide=wide, as_json=as_json)
+        _show_actions(config, period, most, wide=wide, as_json=as_json)
         return
     with plain_errors():
-        from watcher.reading.services import text_with_id
         from watcher.store.views import HistoryFilter
 
         settings = load_for_store(config)
@@ -94,19 +94,34 @@ def history(  # noqa: PLR0913 - one parameter an option
             text=text,
             kinds=frozenset(kind or ()),
             since=None if period is None else time_ago(present_times().now, period, "--since"),
-            limit=limit or (None if since else LIMIT),
+            limit=most,
         )
-        with reading(settings, os.environ) as views:
-            if text is not None:
-                wanted = replace(wanted, text=text_with_id(settings, views, text))
-            events, position = views.history(wanted), views.newest_position()
+        found = _read(settings, wanted)
         out = screen(wide=wide)
         show = partial(_show, out=out, wide=wide, as_json=as_json, several_accounts=len(settings.accounts) > 1)
-        show(events)
-        if not events and not as_json:
+        show(found.events)
+        if not found.events and not as_json:
             out.line("no events match" if text or kind or since else "no events")
         if follow:
-            _follow(settings, replace(wanted, since=None, limit=None, after=position), out, show)
+            _follow(settings, found.later, out, show)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    events: Sequence[EventHistory]
+    later: HistoryFilter
+    """Matches those that are recorded from now on."""
+
+
+def _read(settings: Config, wanted: HistoryFilter) -> _Found:
+    """Read the events of a filter, whose text may begin with the name of a service."""
+    from watcher.reading.services import text_with_id
+
+    with reading(settings, os.environ) as views:
+        if wanted.text is not None:
+            wanted = replace(wanted, text=text_with_id(settings, views, wanted.text))
+        events, position = views.history(wanted), views.newest_position()
+    return _Found(events, replace(wanted, since=None, limit=None, after=position))
 
 
 def _show(  # noqa: PLR0913 - the options of the command

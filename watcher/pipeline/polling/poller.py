@@ -73,6 +73,7 @@ class Poller:
         self._discovery.plan(self._polls)
         self._circuits = Circuits(self._incident_monitor, self._targets)
         self._intervals = Intervals(self.cache, self._incident_monitor, clock)
+        comparer = RunComparer(poll_store, clock)
         self._runner = PollRunner(
             apis,
             service_apis,
@@ -80,9 +81,7 @@ class Poller:
             self._catch_ups,
             cache=self.cache,
             incident_monitor=self._incident_monitor,
-            recorder=Recorder(
-                self.cache, self._incident_monitor, RunComparer(poll_store, clock), self._writer, on_events
-            ),
+            recorder=Recorder(self.cache, self._incident_monitor, comparer, self._writer, on_events),
             clock=clock,
             spawn=self._spawn,
             discovery=self._discovery,

@@ -146,14 +146,13 @@ def simulate(  # noqa: PLR0913 - one parameter an option
     control endpoint changes trainings and causes faults on demand. With --history it fills a store with events and
     runs, to try reports on; then it serves only with --serve.
     """
-    written: WrittenHistory | None = None
-    if history is not None or into is not None or serve:
-        sizes = {"services": services, "runs_per_day": runs_per_day, "seed": seed}
-        given = {**sizes, "variation": variation, "failures": failures, "hangs": hangs}
-        written = write_history(history_request(history, into, script, given))
-        if not serve:
-            show_history(written, screen())
-            return
+    sizes = {"services": services, "runs_per_day": runs_per_day, "seed": seed}
+    given = {**sizes, "variation": variation, "failures": failures, "hangs": hangs}
+    wants_history = history is not None or into is not None or serve
+    written = write_history(history_request(history, into, script, given)) if wants_history else None
+    if written is not None and not serve:
+        show_history(written, screen())
+        return
     from watcher.core.secret import Secret
     from watcher.simulator import SIMULATOR_ACCESS_KEY, SIMULATOR_SECRET_KEY, ControlAccess, SimulatorSettings
 
