@@ -6,9 +6,10 @@ import json
 from typing import Any, Final
 
 from watcher.core.delivery.facts import ReceiverFacts
+from watcher.core.delivery.facts_json import receiver_json
 from watcher.core.delivery.reason import Reason, reason_json
 from watcher.core.event import Event, IncidentFacts
-from watcher.core.event_json import incident_json, receiver_json, to_json
+from watcher.core.event_json import incident_json, to_json
 from watcher.core.messages.advice import advice_for
 from watcher.core.messages.reasons import cause_text, reason_text
 from watcher.core.messages.receiver import dead_letter_title, remedy_text, waiting_title
