@@ -28,7 +28,8 @@ from watcher.store.ended_sessions import EndedSessions
 from watcher.store.outbox import Outbox
 from watcher.store.polls import PollStore
 from watcher.store.sqlite.daemon_thread import DaemonThreadExecutor
-from watcher.store.sqlite.database import Database, Opening, open_database
+from watcher.store.sqlite.database import Database, open_database
+from watcher.store.sqlite.opening import Opening
 from watcher.systemd import Systemd
 from watcher.wiring.accounts import Budgets, make_api
 from watcher.wiring.connections import Connections, make_connections

@@ -16,7 +16,8 @@ from watcher.cli.text.output import cell, say, screen
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from watcher.store.sqlite.database import Database, Opening
+    from watcher.store.sqlite.database import Database
+    from watcher.store.sqlite.opening import Opening
 
 BACKUP_END: Final = help_end(
     "aitems-watcher backup /var/backups/watcher.db",

@@ -11,21 +11,18 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Final, TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from watcher.core.event import Restore
 from watcher.core.timestamps import to_text
-from watcher.store.epoch import first_epoch, latest_restore, new_epoch
 from watcher.store.errors import BackupError, StoreUnusable
-from watcher.store.migrations import migrate
 from watcher.store.migrations.schema_version import check_known
-from watcher.store.sql.write_faults import WriteFault, fault_of
+from watcher.store.sql.write_faults import WriteFault
 from watcher.store.sqlite import free_pages
 from watcher.store.sqlite.backup import backup_time
 from watcher.store.sqlite.backup_folder import BackupFolder
@@ -35,6 +32,7 @@ from watcher.store.sqlite.group_commit import GroupCommit, file_of
 from watcher.store.sqlite.integrity import EPOCH_NOTED, LOG_NOTED, Condition, check_pages
 from watcher.store.sqlite.library import check_library
 from watcher.store.sqlite.lock import DAEMON, FileLock
+from watcher.store.sqlite.opening import Opening, prepare
 from watcher.store.sqlite.owner import NotPlainFileError, check_plain, give_to_owner, make_folder, open_private
 from watcher.store.sqlite.recovery import Found, Recovery, find, replace_store
 from watcher.store.sqlite.revision import read_revision
@@ -46,25 +44,6 @@ PATIENCE_SECONDS: Final = 30.0
 """The longest wait of a write for another process to release the file, with the wait in the queue."""
 TRY_MILLISECONDS: Final = 1_000
 """The wait of SQLite in one try."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Opening:
-    """The findings and actions of opening the store."""
-
-    epoch: str
-    created: bool
-    """Whether this opening made the file."""
-    restore: Restore | None
-    """The latest restore of the store from a backup, now or earlier."""
-    recovery: Recovery | None = None
-    """Set when this opening found an older state of the store."""
-    migrated_from: str | None = None
-    """The schema before a migration."""
-    backup: Path | None = None
-    """The backup that was made before the migration."""
-    checked: bool = True
-    """Whether all of the file was read; a large one is checked while the daemon runs."""
 
 
 class Database:
@@ -271,7 +250,7 @@ def _opened(path: Path, lock: FileLock, found: Found, now: datetime) -> Database
     _make_private(path)
     engine = writer_engine(path)
     try:
-        opening = _with_space(path, lambda: _prepare(path, engine, found, now))
+        opening = prepare(path, engine, found, now)
     except SQLAlchemyError as error:
         _close_unused(engine, lock, found.condition)
         raise StoreUnusable(f"cannot use {path}: {error}") from error
@@ -313,39 +292,6 @@ def _shorten_waits(engine: Engine) -> None:
     """Shorten the wait of each try, so that a write in the queue does not wait as long as all before it together."""
     with closing(engine.raw_connection()) as connection:
         connection.cursor().execute(f"PRAGMA busy_timeout = {TRY_MILLISECONDS}")
-
-
-def _with_space(path: Path, work: Callable[[], T]) -> T:
-    """Repeat the work without the reserve file where the disk is full."""
-    try:
-        return work()
-    except DBAPIError as error:
-        if fault_of(error) is not WriteFault.FULL or not Reserve(path).release():
-            raise
-        return work()
-
-
-def _prepare(path: Path, engine: Engine, found: Found, now: datetime) -> Opening:
-    """Migrate the store, and begin a new epoch where it is an older state of itself."""
-    old = backup = None
-    if found.condition is not Condition.NEW:
-        with engine.begin() as connection:
-            old = migrate.revision_of(connection)
-        backup = BackupFolder(path).add(now) if old is not None else None
-    with engine.begin() as connection:
-        migrate.upgrade(connection)
-        epoch = first_epoch(connection, now)
-        if found.recovery is not None and found.condition is not Condition.NEW:
-            epoch = new_epoch(connection, found.recovery.reason, now)
-        return Opening(
-            epoch=epoch,
-            created=found.condition is Condition.NEW,
-            restore=latest_restore(connection),
-            recovery=found.recovery,
-            migrated_from=old,
-            backup=backup,
-            checked=found.checked,
-        )
 
 
 def _make_folder(path: Path) -> None:
