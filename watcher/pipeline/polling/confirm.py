@@ -13,7 +13,8 @@ from watcher.core.polling.result import Cause, PollFailure, PollResult
 from watcher.core.training.model import TrainingRef
 from watcher.pipeline.polling.ask import Caller
 from watcher.pipeline.polling.corroborate import ListSays
-from watcher.pipeline.polling.decider import Changes, Decider
+from watcher.pipeline.polling.decider import Decider
+from watcher.pipeline.polling.poll_changes import Changes
 from watcher.pipeline.polling.targets import PollContext, PollTarget
 from watcher.pipeline.ports import Api
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from watcher import __version__
-from watcher.core.batch import IncidentRow
-from watcher.core.event import Event, Kind
+from watcher.core.event import Kind
 from watcher.core.polling.covered import covered, marks_of, no_longer_covered
-from watcher.core.polling.deviation import HIDDEN_TRAININGS, Deviation, deviations_in, incomplete_list
+from watcher.core.polling.deviation import HIDDEN_TRAININGS, deviations_in, incomplete_list
 from watcher.core.polling.plan import Poll
 from watcher.core.polling.result import Cause, PollFailure, PollResult, PollState
 from watcher.core.timestamps import to_text
@@ -21,75 +20,20 @@ from watcher.core.training.lifecycle import decide, missed, settle, unlisted, va
 from watcher.core.training.model import Observation, Shown, Snapshot, TrainingRef
 from watcher.core.training.stuck_rules import LEARNED_RULES
 from watcher.pipeline.polling.cache import PollCache
-from watcher.pipeline.polling.incidents.monitor import IncidentMonitor, IncidentUpdate
+from watcher.pipeline.polling.incidents.monitor import IncidentMonitor
 from watcher.pipeline.polling.last_shown import last_shown_at, with_last_proof
+from watcher.pipeline.polling.poll_changes import OWN_GROUP, Changes
 from watcher.pipeline.polling.recorded import differing_from_recorded, is_news
 from watcher.pipeline.polling.runs.in_progress import shown_in_progress
-from watcher.pipeline.polling.runs.overdue import NO_ABSENCES, Absences, absences_in
+from watcher.pipeline.polling.runs.overdue import absences_in
 from watcher.pipeline.polling.targets import PollContext
-from watcher.pipeline.polling.updates.changes import NO_UPDATES, UpdateChanges
 from watcher.pipeline.ports import Clock
 
 BEFORE_FIRST_POLL: Final = datetime.min.replace(tzinfo=UTC)
 CONFIRMATION_INTERVALS: Final = 2
 """After so many intervals without a confirmation, an end is announced as unconfirmed."""
-OWN_GROUP: Final = "list"
-"""Begins the id of a group that is no catch-up."""
 MANY: Final = 3
 """From so many on, trainings that vanish or return together are one message."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServiceChanges:
-    """The services that a list of services shows for the first time, or not any more."""
-
-    events: tuple[Event, ...] = ()
-    incident_rows: tuple[IncidentRow, ...] = ()
-    states: tuple[PollState, ...] = ()
-    """The polls that begin."""
-    forgotten: tuple[str, ...] = ()
-    """The keys of the polls that end."""
-
-    def __bool__(self) -> bool:
-        return bool(self.events or self.incident_rows or self.states or self.forgotten)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Changes:
-    """The consequences of one result; they count from the time at which they are recorded."""
-
-    decisions: Sequence[Decision] = ()
-    incidents: IncidentUpdate = field(default_factory=IncidentUpdate)
-    state: PollState | None = None
-    deviations: tuple[Deviation, ...] = ()
-    services: ServiceChanges = ServiceChanges()
-    view_states: tuple[PollState, ...] = ()
-    """The states of trainings that their list does not show, each as a poll of its own."""
-    ended_views: tuple[str, ...] = ()
-    """The keys of such states that end, as the list shows the training again or lacks it."""
-    absences: Absences = NO_ABSENCES
-    """The retrainings that are overdue."""
-    updates: UpdateChanges = NO_UPDATES
-    """The updates of a service."""
-    gap_until: datetime | None = None
-    """The end of a poll that returned nothing: changes before this time may have been missed."""
-
-    @property
-    def unconfirmed(self) -> list[TrainingRef]:
-        """The trainings whose end needs a confirmation."""
-        return [decision.snapshot.ref for decision in self.decisions if decision.wants_confirmation]
-
-    @property
-    def unlisted(self) -> list[TrainingRef]:
-        """The trainings that two lists in a row lack."""
-        return [decision.snapshot.ref for decision in self.decisions if decision.wants_view]
-
-    @property
-    def own_groups(self) -> frozenset[str]:
-        """The groups of events that are complete with these changes."""
-        events = [decision.event for decision in self.decisions if decision.event]
-        groups = (event.group for event in (*events, *self.services.events))
-        return frozenset(group for group in groups if group and group.startswith(OWN_GROUP))
 
 
 class Decider:

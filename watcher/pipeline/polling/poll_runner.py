@@ -13,9 +13,10 @@ from watcher.pipeline.polling.ask import Caller
 from watcher.pipeline.polling.cache import PollCache
 from watcher.pipeline.polling.catch_up import CatchUps
 from watcher.pipeline.polling.confirm import Confirmer, Spawn
-from watcher.pipeline.polling.decider import Changes, Decider
+from watcher.pipeline.polling.decider import Decider
 from watcher.pipeline.polling.discovery import Discovery
 from watcher.pipeline.polling.incidents.monitor import IncidentMonitor
+from watcher.pipeline.polling.poll_changes import Changes
 from watcher.pipeline.polling.recorder import Recorder
 from watcher.pipeline.polling.runs.clock_steps import ClockSteps
 from watcher.pipeline.polling.services import ServiceLists

@@ -17,8 +17,8 @@ from watcher.core.training.model import Snapshot
 from watcher.core.usability.decision import with_result
 from watcher.pipeline.polling.account_writer import AccountWriter
 from watcher.pipeline.polling.cache import PollCache
-from watcher.pipeline.polling.decider import Changes
 from watcher.pipeline.polling.incidents.monitor import IncidentMonitor
+from watcher.pipeline.polling.poll_changes import Changes
 from watcher.pipeline.polling.runs.comparer import RunComparer
 from watcher.pipeline.polling.runs.overdue import changed_retrainings
 

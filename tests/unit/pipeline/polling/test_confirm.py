@@ -14,7 +14,7 @@ from watcher.core.polling.result import PollResult
 from watcher.core.polling.schedule import Cadence
 from watcher.core.training.model import ServiceRef, Snapshot, TrainingRef
 from watcher.pipeline.polling.confirm import VIEWS_A_POLL, Confirmer
-from watcher.pipeline.polling.decider import Changes
+from watcher.pipeline.polling.poll_changes import Changes
 from watcher.pipeline.polling.targets import PollTarget
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)

@@ -23,8 +23,9 @@ from watcher.core.updates.result import ScheduleResult, UpdateList
 from watcher.core.updates.schedule import BATCH_AGE, SCHEDULE_AGE, ServiceSchedule, update_interval
 from watcher.pipeline.polling.cache import PollCache
 from watcher.pipeline.polling.confirm import Record, Spawn
-from watcher.pipeline.polling.decider import Changes, after_failure
+from watcher.pipeline.polling.decider import after_failure
 from watcher.pipeline.polling.incidents.monitor import IncidentMonitor, IncidentUpdate
+from watcher.pipeline.polling.poll_changes import Changes
 from watcher.pipeline.polling.targets import PollContext, PollTarget
 from watcher.pipeline.polling.updates.changes import (
     NO_UPDATES,

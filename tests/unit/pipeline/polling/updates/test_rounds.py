@@ -23,8 +23,8 @@ from watcher.core.updates.result import ScheduleResult
 from watcher.core.updates.schedule import ServiceSchedule
 from watcher.pipeline.clock_trust import ClockTrust
 from watcher.pipeline.polling.cache import PollCache
-from watcher.pipeline.polling.decider import Changes
 from watcher.pipeline.polling.incidents.monitor import IncidentMonitor, IncidentUpdate
+from watcher.pipeline.polling.poll_changes import Changes
 from watcher.pipeline.polling.targets import PollContext, PollTarget
 from watcher.pipeline.polling.updates.rounds import UpdateRounds
 
