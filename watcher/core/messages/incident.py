@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from enum import StrEnum
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
@@ -13,11 +12,11 @@ from urllib.parse import unquote
 from watcher.core.event import SHORT_ID_LENGTH, STORE_KINDS, Event, IncidentFacts, Kind, PreviousCause
 from watcher.core.incidents.model import IncidentChangeKind
 from watcher.core.messages.advice import CLOCK_COMMAND, DISK_FULL, STORE_REMOVED, remedy_lines, store_cause
+from watcher.core.messages.incident_subject import About, about, subject_line
 from watcher.core.messages.language.phrases import Phrase
 from watcher.core.messages.language.words import Words, capital
 from watcher.core.messages.marks import mark_lines
 from watcher.core.messages.message import Message, Severity, Style, Symbol
-from watcher.core.messages.subject import service_code, training_line
 from watcher.core.messages.text import Code, TextLine, code, rounded_bounds
 from watcher.core.polling.plan import EVERY_SERVICE
 from watcher.core.polling.result import Cause
@@ -25,28 +24,6 @@ from watcher.core.polling.result import Cause
 DETAIL_LIMIT: Final = 200
 COVERED_MAX: Final = 4
 """Problems that an account's message names; the others are counted."""
-
-
-class About(StrEnum):
-    """The thing that an incident is about, read from the subject of its event."""
-
-    ACCOUNT = "account"
-    CLOCK = "clock"
-    """The difference between AiTEMS' clock and ours; polls may still succeed."""
-    SERVICES = "services"
-    """The list of an account's services."""
-    SERVICE = "service"
-    TRAINING = "training"
-    UPDATES = "updates"
-    """The calls about the interval services of an account; its trainings are polled."""
-    STORE = "store"
-    """The watcher's own store."""
-
-
-_SUBJECTS: Final[Mapping[str, About]] = MappingProxyType(
-    {"clock": About.CLOCK, "service": About.SERVICES, "updates": About.UPDATES, "watcher": About.STORE}
-)
-"""By the first word of the subject; any other is an account's."""
 _CAUSES: Final[Mapping[str, Phrase]] = MappingProxyType(
     {
         Cause.SERVER: Phrase.CAUSE_SERVER,
@@ -89,16 +66,6 @@ _UNKNOWN: Final[Mapping[About, Phrase]] = MappingProxyType(
 _PAUSING: Final = frozenset({Cause.QUOTA, Cause.THROTTLE, Cause.RATE})
 
 
-def about(event: Event) -> About:
-    """Return the thing that this event of an incident is about."""
-    if event.version is not None:
-        return About.TRAINING
-    if event.service is not None:
-        return About.SERVICE
-    kind = event.subject.partition(":")[0]
-    return _SUBJECTS.get(kind, About.ACCOUNT)
-
-
 def compose_incident(event: Event, facts: IncidentFacts, style: Style) -> Message:
     """Return the message about an incident that began, has a new cause, or ended."""
     ended = event.kind in {Kind.RECOVERED, Kind.STORE_RECOVERED}
@@ -114,27 +81,6 @@ def compose_incident(event: Event, facts: IncidentFacts, style: Style) -> Messag
         marks=tuple(mark_lines((event,), words)),
         muted=capital(words.joined((*parts, (short_id(facts),)))),
     )
-
-
-def subject_line(event: Event, style: Style) -> TextLine:
-    """Return the account, service, training or machine that an incident is about."""
-    words = style.words
-    match about(event):
-        case About.STORE:
-            return (code(style.host),) if style.host else words.say(Phrase.STORE)
-        case About.TRAINING:
-            return training_line(event, style)
-        case About.SERVICE:
-            # The headline about an unknown service has the word.
-            unknown = event.incident is not None and event.incident.kind is Kind.NOT_FOUND
-            service = service_code(event, style)
-            return (service,) if unknown else words.say(Phrase.SERVICE, service=service)
-        case About.SERVICES:
-            return words.say(Phrase.SERVICE_LIST, account=code(event.account))
-        case About.UPDATES:
-            return words.say(Phrase.INTERVAL_SERVICES, account=code(event.account))
-        case _:
-            return words.say(Phrase.ACCOUNT, account=code(event.account))
 
 
 def short_id(facts: IncidentFacts) -> Code:

@@ -11,15 +11,8 @@ from typing import Final
 from watcher.core.event import INCIDENT_KINDS, Event, IncidentFacts, Kind
 from watcher.core.messages.advice import remedy_lines
 from watcher.core.messages.groups.group_message import GroupEntry, GroupMessage, GroupSection, Result
-from watcher.core.messages.incident import (
-    DETAIL_LIMIT,
-    About,
-    about,
-    compose_incident,
-    detail_helps,
-    pause_lines,
-    short_cause,
-)
+from watcher.core.messages.incident import DETAIL_LIMIT, compose_incident, detail_helps, pause_lines, short_cause
+from watcher.core.messages.incident_subject import About, about
 from watcher.core.messages.language.phrases import Phrase
 from watcher.core.messages.language.words import Words, capital
 from watcher.core.messages.marks import mark_lines, mark_texts
