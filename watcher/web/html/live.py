@@ -27,7 +27,7 @@ STREAMS_MAX: Final = 24
 STREAMS_OF_ONE: Final = 8
 """Streams of one client, so that it leaves some for others."""
 LONGEST_SECONDS: Final = 600.0
-"""A stream ends then, and the browser opens it again: none outlives a session or a reader that is gone."""
+"""A stream ends then, and the page opens it again: none outlives a session or a reader that is gone."""
 _TITLE: Final = re.compile(r"<title>(.*?)</title>", re.DOTALL)
 _START: Final = re.compile(r'<([a-z]+)\b[^>]*? id="(live-[\w-]+)"')
 
@@ -98,7 +98,8 @@ class LiveStreams:
             # There is no such page any more, and the reload says so.
             yield event("whole", "")
         except TimeoutError:
-            return
+            # Without it, the browser would take the end for a lost connection.
+            yield event("again", "")
 
 
 class _Stream(StreamingResponse):

@@ -74,6 +74,12 @@ async def test_a_page_with_other_parts_is_loaded_again() -> None:
     assert sent[-1] == event("whole", "")
 
 
+async def test_a_stream_says_that_it_ends_as_intended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "LONGEST_SECONDS", 0.0)
+    sent = await read([PAGE.format("1")], LiveStreams(every_seconds=60))
+    assert sent[-1] == event("again", "")
+
+
 async def rendered() -> str:
     # Others come while a page is rendered.
     await asyncio.sleep(0)

@@ -60,6 +60,7 @@
     stream.addEventListener("part", receive);
     stream.addEventListener("title", (event) => { document.title = event.data; });
     stream.addEventListener("whole", () => { stream.close(); reload(); });
+    stream.addEventListener("again", () => { stream.close(); connect(); });
     stream.addEventListener("open", () => { status.classList.add("vh"); say(""); });
     stream.addEventListener("error", () => {
       status.classList.remove("vh");
