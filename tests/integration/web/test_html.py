@@ -48,7 +48,7 @@ SHOP = "/service/main/shop0000001"
 EVIL = "%3DHYPERLINK(%22http%3A%2F%2Fx%22%3B%22%0A%2C%22)"
 PAGES = [
     "/",
-    "/?q=shop&label=a%3Db",
+    "/?q=shop&label=team%3Dgone",
     "/services",
     "/services?status=in-progress&page=2",
     SHOP,

@@ -41,7 +41,7 @@ DATA = {
     # Codes of the watcher: kinds of events and receivers, keys of matchers, receivers, events and deliveries.
     *("progress", "failed", "stuck", "log", "console", "hook", "service", "kind", "msg", "evt", "type"),
     # What people wrote.
-    *("kim", "moving", "the", "data"),
+    *("kim", "moving", "the", "data", "team", "gone"),
     # The units of durations in plots, as in the configuration.
     *("d", "h", "m", "s"),
     # The zone.

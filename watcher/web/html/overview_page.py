@@ -119,7 +119,7 @@ def overview_values(
         "in_progress": in_progress,
         "wanted": wanted,
         "filtered": wanted.is_set,
-        "known_labels": known_labels(page),
+        "known_labels": known_labels(page, wanted),
         "most_rows": wanted.most_rows,
         "most_problems": MOST_LISTED if wanted.status in set(OpenKind) else MOST_FLAT,
         **_verdict(page, len(page.problems) - len(problems), texts, times),

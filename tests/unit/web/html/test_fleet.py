@@ -125,6 +125,15 @@ def test_an_unknown_status_is_no_filter_and_an_address_keeps_the_others() -> Non
     assert wanted.query(status="failed", page=2) == "q=shop&label=team%3Da%26b&status=failed&page=2"
 
 
+def test_the_filter_shows_a_label_that_no_service_has_any_more() -> None:
+    page, wanted = fleet(0, 0, 0), OverviewFilter(label="team=gone")
+    html = Renderer().html(
+        "overview.html", Session(can_sign_in=False), NOW, **overview_values(page, wanted, Renderer().texts)
+    )
+    assert '<option value="team=gone" selected>team=gone</option>' in html
+    assert "team=gone" not in html_of(page)
+
+
 def test_the_ends_are_of_the_services_that_are_shown() -> None:
     assert "No run has ended yet." in html_of(fleet(0, 0, 0))
 

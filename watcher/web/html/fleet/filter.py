@@ -76,9 +76,13 @@ def is_quiet(row: ServiceRow) -> bool:
     return not row.has_problem and not row.is_busy
 
 
-def known_labels(page: Overview) -> list[str]:
-    """Return the labels of all services, as the filter takes them."""
-    return sorted({text for row in page.services for text in label_texts(row.labels)})
+def known_labels(page: Overview, wanted: OverviewFilter) -> list[str]:
+    """Return the labels of all services, as the filter takes them, and the one that is wanted.
+
+    A bookmark may name a label that no service has any more. The form must show it, and keep it when it is sent.
+    """
+    found = {text for row in page.services for text in label_texts(row.labels)}
+    return sorted(found | {wanted.label} - {""})
 
 
 def label_texts(labels: Mapping[str, str]) -> Sequence[str]:

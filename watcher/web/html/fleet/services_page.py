@@ -32,7 +32,7 @@ class ServicesPage:
             "rows": rows,
             "wanted": wanted,
             "filtered": wanted.is_set,
-            "known_labels": known_labels(page),
+            "known_labels": known_labels(page, wanted),
             "statuses": STATUSES,
             "count": self.count,
             "first": start + 1 if rows else 0,
