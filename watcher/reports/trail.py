@@ -55,6 +55,11 @@ class Trail:
         return any(item.notifies for item in self.deliveries)
 
     @property
+    def shares_a_message(self) -> bool:
+        """Whether a message about it is about other events, too."""
+        return any(item.sent is not None and item.sent.events > 1 for item in self.deliveries)
+
+    @property
     def silence(self) -> Silence | None:
         """The silence that stopped it; ``None`` where none did, or it is no longer in the store."""
         return next((item.silence for item in self.deliveries if item.silence is not None), None)

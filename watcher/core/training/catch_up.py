@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
+
+OWN_GROUP: Final = "list"
+"""Begins the id of a group that is no catch-up: of changes that one answer shows together."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from watcher.core.polling.deviation import HIDDEN_TRAININGS, deviations_in, inco
 from watcher.core.polling.plan import Poll
 from watcher.core.polling.result import Cause, PollFailure, PollResult, PollState
 from watcher.core.timestamps import to_text
+from watcher.core.training.catch_up import OWN_GROUP
 from watcher.core.training.decision import Decision, DecisionContext, DecisionReason
 from watcher.core.training.lifecycle import decide, missed, settle, unlisted, vanished
 from watcher.core.training.model import Observation, Shown, Snapshot, TrainingRef
@@ -22,7 +23,7 @@ from watcher.core.training.stuck_rules import LEARNED_RULES
 from watcher.pipeline.polling.cache import PollCache
 from watcher.pipeline.polling.incidents.monitor import IncidentMonitor
 from watcher.pipeline.polling.last_shown import last_shown_at, with_last_proof
-from watcher.pipeline.polling.poll_changes import OWN_GROUP, Changes
+from watcher.pipeline.polling.poll_changes import Changes
 from watcher.pipeline.polling.recorded import differing_from_recorded, is_news
 from watcher.pipeline.polling.runs.in_progress import shown_in_progress
 from watcher.pipeline.polling.runs.overdue import absences_in

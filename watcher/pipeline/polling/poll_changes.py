@@ -5,20 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
 
 from watcher.core.batch import IncidentRow
 from watcher.core.event import Event
 from watcher.core.polling.deviation import Deviation
 from watcher.core.polling.result import PollState
+from watcher.core.training.catch_up import OWN_GROUP
 from watcher.core.training.decision import Decision
 from watcher.core.training.model import TrainingRef
 from watcher.pipeline.polling.incidents.monitor import IncidentUpdate
 from watcher.pipeline.polling.runs.overdue import NO_ABSENCES, Absences
 from watcher.pipeline.polling.updates.changes import NO_UPDATES, UpdateChanges
-
-OWN_GROUP: Final = "list"
-"""Begins the id of a group that is no catch-up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

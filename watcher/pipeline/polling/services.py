@@ -18,13 +18,14 @@ from watcher.core.polling.plan import Poll
 from watcher.core.polling.result import Cause, PollOutcome, PollResult, PollState, hidden_by
 from watcher.core.polling.service_event import ServiceFinding, service_event
 from watcher.core.timestamps import to_text
+from watcher.core.training.catch_up import OWN_GROUP
 from watcher.core.training.model import ServiceRef
 from watcher.pipeline.polling.cache import PollCache
 from watcher.pipeline.polling.confirm import Record
 from watcher.pipeline.polling.decider import MANY, Decider
 from watcher.pipeline.polling.discovery import Discovery
 from watcher.pipeline.polling.incidents.monitor import IncidentMonitor
-from watcher.pipeline.polling.poll_changes import OWN_GROUP, Changes, ServiceChanges
+from watcher.pipeline.polling.poll_changes import Changes, ServiceChanges
 from watcher.pipeline.polling.targets import PollContext, PollTarget, PollTargets
 from watcher.pipeline.ports import Api, Clock, ServiceInfo, ServicesResult
 

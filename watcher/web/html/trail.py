@@ -17,6 +17,7 @@ from watcher.core.routing.matcher import KIND, Mismatch
 from watcher.core.routing.reason import RoutingCode
 from watcher.core.routing.routes import Group
 from watcher.core.routing.silence import EXEMPT, Silence
+from watcher.core.training.catch_up import OWN_GROUP
 from watcher.reports.route import TriedRoute
 from watcher.reports.trail import DeliveryTrail, Trail
 from watcher.web.html.language.texts import Texts
@@ -165,7 +166,7 @@ class TrailTexts:
     def _grouping(self, trail: Trail) -> Iterator[TrailLine]:
         if trail.group is not None and not trail.is_silenced:
             yield self._line("grouping", self._group(trail, trail.group))
-        elif trail.routes and trail.notifies:
+        elif trail.routes and trail.notifies and not trail.shares_a_message:
             yield self._line("grouping", self.texts("grouped-not"))
 
     def _group(self, trail: Trail, group: Group) -> Markup:
@@ -173,7 +174,7 @@ class TrailTexts:
         if group.key.startswith("digest "):
             return t("grouped-digest", n=trail.recent, within=within)
         if group.key == trail.event.group:
-            return t("grouped-catch-up", within=within)
+            return t("grouped-list" if group.key.startswith(OWN_GROUP) else "grouped-catch-up", within=within)
         return t("grouped-route", within=within)
 
     def _delivery(self, item: DeliveryTrail) -> TrailLine:

@@ -161,6 +161,7 @@ def test_a_delivery_has_its_attempts_its_answer_and_its_next_attempt(config: Con
         ({}, 1, "Sent at once, in a message of its own."),
         ({"kind": Kind.FAILED}, 11, "Number 11 within the hour: the training keeps changing, so it waits up to "),
         ({"kind": Kind.GONE, "group": "inc_1"}, 1, "Together with the other late changes, within 2 min."),
+        ({"kind": Kind.GONE, "group": "list gone main"}, 1, "Together with the others that the same answer showed, "),
         ({"kind": Kind.GONE}, 1, "Waits up to 30 s for other events of its route."),
     ],
 )
@@ -169,6 +170,14 @@ def test_the_grouping_is_named(config: Config, changes: dict[str, Any], recent: 
     reason = routed(1, 3) if event.kind is Kind.FAILED else routed(3)
     found = trail(config, event, reason, outcome("console"), recent=recent)
     assert dict(lines(found))["Grouping"].startswith(text)
+
+
+def test_an_event_that_shared_a_message_was_in_none_of_its_own(config: Config) -> None:
+    # The setting that grouped it may have been removed since.
+    sent = SentDelivery(created_at=NOW, attempted_at=NOW, next_at=None, may_be_repeat=False, events=3)
+    found = trail(config, sample_event(FAILED, config, NOW), routed(1, 3), outcome("ml-ops"), sent={"msg_ml-ops": sent})
+    assert "In one message with 2 other events." in dict(lines(found))["ml-ops"]
+    assert "Grouping" not in dict(lines(found))
 
 
 def test_marks_and_stand_ins_are_steps(config: Config) -> None:

@@ -70,6 +70,7 @@ ENGLISH_TRAIL: Final[Mapping[str, str]] = MappingProxyType(
         "grouped-digest": "Number {n} within the hour: the training keeps changing, so it waits up to {within} for a "
         "digest.",
         "grouped-catch-up": "Together with the other late changes, within {within}.",
+        "grouped-list": "Together with the others that the same answer showed, within {within}.",
         "grouped-route": "Waits up to {within} for other events of its route.",
         "sent-not": "Not sent.",
         "sent-state": "{state}.",
