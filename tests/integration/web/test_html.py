@@ -113,6 +113,12 @@ async def test_each_page_answers_without_a_script_or_style_of_its_own(path: Path
     assert len(answer.body) < 100_000
 
 
+@pytest.mark.parametrize("target", PAGES)
+async def test_one_place_of_a_page_is_marked_as_the_present_one(path: Path, target: str) -> None:
+    text = (await SignedSite(path, None).get(target)).body.decode()
+    assert re.findall(r'aria-current="(\w+)"', text) in (["page"], ["true", "page"])
+
+
 async def test_hostile_text_of_aitems_stays_text(path: Path) -> None:
     page = (await SignedSite(path, None).get(f"/training/main/shop0000001/pop/{EVIL}")).body.decode()
     assert "=HYPERLINK(&#34;http://x&#34;" in page

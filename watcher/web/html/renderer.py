@@ -65,8 +65,10 @@ class Renderer:
             values: what the template shows.
         """
         page = {"nav": "", "live": "", "root": self._base_path, "undelivered": 0, "silenced": 0, **values}
+        # The menu marks the present page, or the one above it.
+        current = "page" if template == f"{page['nav']}.html" else "true"
         return self._environment.get_template(template).render(
-            session=session, times=PageTimes(now, self._texts), **page
+            session=session, times=PageTimes(now, self._texts), current=current, **page
         )
 
     @property
