@@ -420,6 +420,10 @@ async def test_a_refused_action_leads_back_to_its_page(path: Path) -> None:
     answer = await site.post("/receivers/test", f"csrf={await site.sign_in()}&receiver=gone")
     page = answer.body.decode()
     assert (answer.status, "it is over" in page, 'href="/deliveries">Back to the page' in page) == (409, True, True)
+    # The address of the form is no page, which loading it again would say.
+    assert ">Reload<" not in page
+    assert (await site.get("/receivers/test")).status == 404
+    assert ">Reload<" in (await site.get("/deliveries")).body.decode()
 
 
 async def test_a_delivery_is_retried_or_dropped(path: Path) -> None:

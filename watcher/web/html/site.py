@@ -49,4 +49,6 @@ class Site:
     def error(self, request: Request, status: HTTPStatus, headline: str, detail: str = "", back: str = "/") -> Response:
         """Return a page about an error, with a link back."""
         title, now = self.renderer.texts(headline), self.sources.utc_now()
-        return self.page(request, "error.html", now, status, headline=title, detail=detail, back=back)
+        values = {"headline": title, "detail": detail, "back": back}
+        # The address of a form that was sent is no page.
+        return self.page(request, "error.html", now, status, reloads=request.method != "POST", **values)
