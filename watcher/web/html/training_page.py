@@ -40,7 +40,7 @@ class OptionRow:
 
     option: str
     old: str | None
-    """``None`` where the last good version lacks it, or is not known."""
+    """``None`` where the last good version lacks it, or there is none."""
     new: str | None
     changed: bool = False
 
@@ -67,13 +67,12 @@ def training_values(page: TrainingPage, trails: Mapping[str, Trail], texts: Text
         "links": list(links.items()),
         "stages": rows,
         "has_stages": bool(rows),
-        "options": list(_options(config if isinstance(config, Mapping) else {}, changes)),
+        "options": list(option_rows(config if isinstance(config, Mapping) else {}, changes, texts)),
         "compared": changes is not None,
         "stuck": snapshot.run is not None and snapshot.run.report is not None,
         "ended": page.runs[-1] if page.runs and page.current_run is None else None,
         "last_good": None if differences is None else differences.last_good,
         "facts": [(key, written(value)) for key, value in record.items() if key != "hpConfig"],
-        "written": written,
         "title_of": lambda event: plain_text(compose(event, texts.style).title),
         "reasons": lambda delivery: reasons_text("", delivery.actions, texts.words),
         "trails": trails,
@@ -87,16 +86,18 @@ def written(value: object) -> str:
     return text if len(text) <= VALUE_MAX else f"{text[:VALUE_MAX]}…"
 
 
-def _options(config: Mapping[str, object], changes: Sequence[SettingChange] | None) -> Iterator[OptionRow]:
-    """Yield the options that differ, then the others."""
+def option_rows(
+    config: Mapping[str, object], changes: Sequence[SettingChange] | None, texts: Texts
+) -> Iterator[OptionRow]:
+    """Yield the options that differ, then the others; without ``changes`` there is nothing to compare with."""
     found = changes or ()
     for item in found:
         old, new = (None if value is None else written(value) for value in (item.old, item.new))
         yield OptionRow(option=item.option, old=old, new=new, changed=True)
     # Changes beyond the limit are not known, so the value of the other version is not either.
-    whole = len(found) < MOST_CHANGES
+    unknown = texts("not-compared") if len(found) >= MOST_CHANGES else None
     for option, value in sorted(set_options(config, {item.option for item in found}).items()):
-        yield OptionRow(option=option, old=written(value) if whole else None, new=written(value))
+        yield OptionRow(option=option, old=unknown or written(value), new=written(value))
 
 
 def set_options(config: Mapping[str, object], without: AbstractSet[str]) -> dict[str, object]:

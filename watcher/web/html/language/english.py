@@ -242,6 +242,7 @@ ENGLISH: Final[Mapping[str, str]] = MappingProxyType(
         "hp-config": "hpConfig",
         "compared-with": "compared with the last good version",
         "not-set": "not set",
+        "not-compared": "not compared",
         "at-least": "at least {duration}",
         "so-far": "{duration} so far",
         "usually": "usually {low} to {high}, {n} run|usually {low} to {high}, {n} runs",
