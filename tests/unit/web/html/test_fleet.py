@@ -119,6 +119,16 @@ def test_the_filter_takes_a_status(name: str, numbers: list[int]) -> None:
     assert [number for number, item in enumerate(rows) if wanted.takes(item)] == numbers
 
 
+@pytest.mark.parametrize(
+    ("services", "text", "said"), [(0, "", "No service is watched yet."), (9, "none", "The filter takes no service.")]
+)
+def test_an_empty_page_of_services_says_why(services: int, text: str, said: str) -> None:
+    page, wanted = fleet(0, 0, 0, services), OverviewFilter(text=text)
+    values = services_page(page, wanted, "").values(page, wanted, ())
+    html = Renderer().html("services.html", Session(can_sign_in=False), NOW, **values)
+    assert (said in html, "of 0" in html) == (True, False)
+
+
 def test_an_unknown_status_is_no_filter_and_an_address_keeps_the_others() -> None:
     wanted = filter_in(QueryParams("q=shop&label=team%3Da%26b&status=none"))
     assert wanted.status == ""
