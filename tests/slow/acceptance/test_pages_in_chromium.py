@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 import subprocess
 import threading
 import time
@@ -21,6 +20,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.acceptance.cli_support import COMMAND, environment, read_until, started
+from tests.acceptance.page_shell import free_ports
 from tests.support.accounts import account_table
 
 CHROMIUM: Final = shutil.which("chromium")
@@ -67,7 +67,8 @@ class Place:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    folder, api, web, received = tmp_path_factory.mktemp("pages"), _free_port(), _free_port(), list[bytes]()
+    folder, received = tmp_path_factory.mktemp("pages"), list[bytes]()
+    api, web = free_ports(2)
     keys = {"NCP_ACCESS_KEY": "a-key", "NCP_SECRET_KEY": "a-secret", "WEB_TOKEN": TOKEN}
     with ExitStack() as stack:
         simulator = stack.enter_context(
@@ -119,12 +120,6 @@ def _webhook(received: list[bytes]) -> Iterator[str]:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/hook"
         server.shutdown()
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
 
 
 def _put(target: str, status: str) -> None:
