@@ -455,7 +455,9 @@ class AnyOrder(RuleBasedStateMachine):
 
     async def _silence(self, match: Matcher, lasts: timedelta) -> None:
         added = await Silences(self.database).add(match, lasts, "mina", "known", self.api.clock.utc_now())
-        assert self._silences() == [*self.silences, added]
+        # The same silence, added again a moment later, is one.
+        is_repeat = added in self.silences
+        assert self._silences() == (self.silences if is_repeat else [*self.silences, added])
 
     @rule(number=st.integers(0, 3))
     @precondition(lambda self: self.silences)
