@@ -13,12 +13,14 @@ from watcher.core.action import OF_RECEIVERS, ActionKind
 from watcher.core.delivery.state import State
 from watcher.core.durations.past_runs import Population
 from watcher.core.timestamps import from_text
+from watcher.core.training.earlier_runs import RunGroup, RunsWanted
 from watcher.core.training.model import ServiceRef, TrainingRef
 from watcher.store.actions import latest, latest_on
 from watcher.store.delivery.views import DeliveryFilter
 from watcher.store.export import Exported, events_of_deliveries, export_page
 from watcher.store.health_stats import health_stats
 from watcher.store.runs import history, queries
+from watcher.store.runs import latest as results
 from watcher.store.sqlite.database import Database
 from watcher.store.trainings import Order, TrainingQuery
 from watcher.store.views import HistoryFilter, Views, open_views
@@ -59,6 +61,8 @@ READS: dict[str, Callable[[Views], object]] = {
     "deliveries of a receiver": lambda views: views.deliveries(DeliveryFilter(receiver="hook")),
 }
 WEEK = queries.Period(since=NOW - timedelta(days=7), before=NOW)
+STREAK = RunsWanted(streak=True)
+TYPE = results.TypeRef("main", "s", "pop")
 LEARNING = Population("main", "pop", "s", hpo=False, stage="learning")
 READS |= {
     "stats": lambda views: list(queries.run_lines(views.connection, WEEK)),
@@ -81,6 +85,11 @@ READS |= {
     "export deliveries": lambda views: (
         export_page(views.connection, Exported.DELIVERIES, NOW, (7,)),
         events_of_deliveries(views.connection, ["a"]),
+    ),
+    "page of a training: other runs": lambda views: (
+        history.read_earlier(views.connection, RunGroup("main", "s", "pop", hpo=False), STREAK, NOW, NOW),
+        results.latest_results(views.connection, TYPE, 11),
+        results.first_failure_since(views.connection, TYPE, ""),
     ),
     "plot of a service": lambda views: list(queries.runs_of_service(views.connection, REF.service_ref, WEEK)),
 }

@@ -83,6 +83,13 @@ def failures_line(event: Event, words: Words) -> TextLine:
     return capital(words.joined((_failures(facts, words), _last_good(facts, event.before, words))))
 
 
+def place_line(facts: Comparison, words: Words, *, failed: bool) -> TextLine:
+    """Return the place of a run in a row: of a failure, or of a success after failures; empty for any other."""
+    if failed:
+        return capital(_failures(facts, words))
+    return words.counted(Phrase.FIRST_SUCCESS, facts.failures) if facts.failures else ()
+
+
 def _failures(facts: Comparison, words: Words) -> TextLine:
     if facts.failures > 1:
         return words.say(Phrase.NTH_FAILURE, nth=words.ordinal(facts.failures))
@@ -111,11 +118,15 @@ def last_good_ago(event: Event, words: Words) -> str:
 
 def cause_line(event: Event, words: Words) -> TextLine:
     """Return the settings that changed since the last good version, or else where to look first: a guess each."""
-    facts = event.comparison or NO_COMPARISON
+    return guess_line(event.comparison or NO_COMPARISON, event.to_status, words)
+
+
+def guess_line(facts: Comparison, status: str | None, words: Words) -> TextLine:
+    """Return the same for a run that failed with a status, from its comparison."""
     is_compared = facts.last_good is not None and facts.compared_with is not None
     if is_compared and facts.changes:
         return words.counted(Phrase.CHANGED_GUESS, len(facts.changes), changes=settings_line(facts.changes, words))
-    usual, unchanged = _GUESSES.get(event.to_status, _TRAINING_GUESSES)
+    usual, unchanged = _GUESSES.get(status, _TRAINING_GUESSES)
     return words.say(unchanged if is_compared else usual)
 
 

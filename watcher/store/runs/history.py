@@ -32,27 +32,36 @@ LATEST: Final = datetime.max.replace(tzinfo=UTC)
 _run, _stage, _training = schema.run, schema.stage, schema.training
 
 
-def read_earlier(connection: Connection, group: RunGroup, wanted: RunsWanted, now: datetime) -> EarlierRuns:
-    """Read the earlier runs of a group, as far as they are wanted."""
+def read_earlier(
+    connection: Connection, group: RunGroup, wanted: RunsWanted, now: datetime, before: datetime = LATEST
+) -> EarlierRuns:
+    """Read the earlier runs of a group, as far as they are wanted; only those that ended before a time."""
     own = Population(group.account, group.type, group.service, group.hpo)
-    completed = past_runs(connection, own, now) if wanted.completed else ()
+    completed = past_runs(connection, own, now, before=before) if wanted.completed else ()
     wider = own.wider if wanted.completed and len(completed) < FEWEST_RUNS else None
     return replace(
-        _streak(connection, group) if wanted.streak else EarlierRuns(),
+        _streak(connection, group, before) if wanted.streak else EarlierRuns(),
         completed=completed,
-        completed_in_account=() if wider is None else past_runs(connection, wider, now),
-        failed=past_runs(connection, own, now, Outcome.FAILED) if wanted.failed else (),
-        stages={status: past_runs(connection, replace(own, stage=status), now) for status in wanted.stages},
+        completed_in_account=() if wider is None else past_runs(connection, wider, now, before=before),
+        failed=past_runs(connection, own, now, Outcome.FAILED, before) if wanted.failed else (),
+        stages={
+            status: past_runs(connection, replace(own, stage=status), now, before=before) for status in wanted.stages
+        },
     )
 
 
 def past_runs(
-    connection: Connection, population: Population, now: datetime, outcome: Outcome = Outcome.COMPLETED
+    connection: Connection,
+    population: Population,
+    now: datetime,
+    outcome: Outcome = Outcome.COMPLETED,
+    before: datetime = LATEST,
 ) -> tuple[PastRun, ...]:
     """Return the latest runs of a population that teach, of the last 180 days, or their stages; the oldest first."""
     query = _past(population.service is not None, population.hpo, population.stage is not None)
     keys = {"account": population.account, "service": population.service, "type": population.type}
-    period = {"since": to_text(now - LONGEST_AGO), "outcome": outcome.value, "status": population.stage}
+    times = {"since": to_text(now - LONGEST_AGO), "before": to_text(before)}
+    period = {**times, "outcome": outcome.value, "status": population.stage}
     return tuple(
         PastRun(
             ended_at=_middle(row.ended_after, row.ended_before),
@@ -73,13 +82,13 @@ def last_good(connection: Connection, ref: TrainingRef, before: datetime = LATES
     return _last(connection, keys, Outcome.COMPLETED, before) or _found_completed(connection, ref)
 
 
-def _streak(connection: Connection, group: RunGroup) -> EarlierRuns:
+def _streak(connection: Connection, group: RunGroup, before: datetime) -> EarlierRuns:
     keys = {"account": group.account, "service": group.service, "type": group.type}
-    good = last_good(connection, TrainingRef(**keys, version=""))
-    failed = _last(connection, keys, Outcome.FAILED)
+    good = last_good(connection, TrainingRef(**keys, version=""), before)
+    failed = _last(connection, keys, Outcome.FAILED, before)
     return EarlierRuns(
-        failures=_count_since(connection, keys, Outcome.FAILED, good),
-        successes=_count_since(connection, keys, Outcome.COMPLETED, failed),
+        failures=_count_between(connection, keys, Outcome.FAILED, good, before),
+        successes=_count_between(connection, keys, Outcome.COMPLETED, failed, before),
         last_good=good,
         last_failed=failed,
     )
@@ -92,7 +101,7 @@ def _last(
     if row is None:
         return None
     ended = Bounds(after=from_text(row.ended_after), before=from_text(row.ended_before))
-    return KnownVersion(version=row.version, ended=ended, config=_config(json.loads(row.record or "{}")))
+    return KnownVersion(version=row.version, ended=ended, config=config_of(json.loads(row.record or "{}")))
 
 
 def _found_completed(connection: Connection, ref: TrainingRef) -> KnownVersion | None:
@@ -114,19 +123,21 @@ def _found_version(row: Row[Any, Any]) -> tuple[datetime, KnownVersion] | None:
     created = read_date(record.get("createdDate"), UTC)
     if created is None:
         return None
-    return created, KnownVersion(version=ref.version, ended=None, config=_config(record))
+    return created, KnownVersion(version=ref.version, ended=None, config=config_of(record))
 
 
-def _config(record: Mapping[str, object]) -> Mapping[str, object] | None:
+def config_of(record: Mapping[str, object]) -> Mapping[str, object] | None:
+    """Return the ``hpConfig`` of a training's record; ``None`` where AiTEMS gave none."""
     config = record.get("hpConfig")
     return config if isinstance(config, Mapping) else None
 
 
-def _count_since(
-    connection: Connection, keys: Mapping[str, object], outcome: Outcome, last: KnownVersion | None
+def _count_between(
+    connection: Connection, keys: Mapping[str, object], outcome: Outcome, last: KnownVersion | None, before: datetime
 ) -> int:
     since = "" if last is None or last.ended is None else to_text(last.ended.before)
-    return connection.execute(_COUNT, {**keys, "outcome": outcome.value, "since": since}).scalar_one()
+    period = {"since": since, "before": to_text(before)}
+    return connection.execute(_COUNT, {**keys, **period, "outcome": outcome.value}).scalar_one()
 
 
 def _middle(after: str, before: str) -> datetime:
@@ -151,7 +162,8 @@ def _past(of_service: bool, hpo: bool | None, of_stage: bool) -> Select[Any]:  #
     if of_stage:
         query = query.join(_stage, (_stage.c.subject == _run.c.subject) & (_stage.c.seq == _run.c.seq))
         query = query.where(_stage.c.status == bindparam("status"))
-    query = query.where(_run.c.ended_before >= bindparam("since"), ~_run.c.restored, teaches(known))
+    ended = _run.c.ended_before
+    query = query.where(ended >= bindparam("since"), ended < bindparam("before"), ~_run.c.restored, teaches(known))
     return query.order_by(_run.c.ended_before.desc()).limit(NEWEST)
 
 
@@ -177,4 +189,8 @@ _COMPLETED = select(_training.c.subject, _training.c.record).where(
     # The table has no column of the type, and a record of each other type would be read in vain.
     func.substr(_training.c.subject, 1, func.length(bindparam("beginning"))) == bindparam("beginning"),
 )
-_COUNT = select(func.count()).select_from(_run).where(*_OF_SERVICE, _run.c.ended_before > bindparam("since"))
+_COUNT = (
+    select(func.count())
+    .select_from(_run)
+    .where(*_OF_SERVICE, _run.c.ended_before > bindparam("since"), _run.c.ended_before < bindparam("before"))
+)

@@ -77,6 +77,13 @@ def failures_since(connection: Connection, of: TypeRef, completed_at: str) -> in
     return connection.execute(_FAILURES, keys).scalar_one()
 
 
+def first_failure_since(connection: Connection, of: TypeRef, completed_at: str) -> RunResult | None:
+    """Return the first run of a service and type that failed after a time, in its text form."""
+    keys = {"account": of.account, "service": of.service, "type": of.type, "since": completed_at}
+    row = connection.execute(_FIRST_FAILURE, keys).first()
+    return None if row is None else _result(row)
+
+
 def latest_ends(connection: Connection, limit: int) -> list[RunResult]:
     """Return the latest runs of all services that have ended, the newest first."""
     return [_result(row) for row in connection.execute(_ENDS, {"limit": limit})]
@@ -128,8 +135,6 @@ _LATEST: Final = (
     .limit(bindparam("limit"))
 )
 _ENDS: Final = select(*_COLUMNS).order_by(_run.ended_before.desc()).limit(bindparam("limit"))
-_FAILURES: Final = (
-    select(func.count())
-    .select_from(schema.run)
-    .where(*_OWN, _run.outcome == Outcome.FAILED.value, _run.ended_before > bindparam("since"))
-)
+_FAILED_SINCE: Final = (*_OWN, _run.outcome == Outcome.FAILED.value, _run.ended_before > bindparam("since"))
+_FAILURES: Final = select(func.count()).select_from(schema.run).where(*_FAILED_SINCE)
+_FIRST_FAILURE: Final = select(*_COLUMNS).where(*_FAILED_SINCE).order_by(_run.ended_before).limit(1)

@@ -22,8 +22,10 @@ from watcher.operations.errors import OperationRefusedError
 from watcher.reading.one_training import read_training_with_problems
 from watcher.reading.overview import ROWS as READ_ROWS
 from watcher.reading.overview import read_overview, read_receivers, with_results
+from watcher.reading.run_context import read_run_context
 from watcher.reading.trails import read_trails
 from watcher.reports.overview import Overview
+from watcher.reports.runs.context import RunContext
 from watcher.reports.trail import Trail
 from watcher.reports.training_page import TrainingPage
 from watcher.store.delivery.views import DeliveryFilter
@@ -212,13 +214,12 @@ class PageRoutes:
     async def _training(self, ref: TrainingRef, session: Session, live: str) -> str:
         sources, daemon, now = self._site.sources, await self._site.sources.health(), self._now()
 
-        def read(views: Views) -> tuple[TrainingPage, Mapping[str, Trail]]:
+        def read(views: Views) -> tuple[TrainingPage, Mapping[str, Trail], RunContext]:
             config = sources.config()
             found = read_training_with_problems(config, views, daemon, sources.place, ref, now)
-            return found, read_trails(config, views, found.events)
+            return found, read_trails(config, views, found.events), read_run_context(views, found)
 
-        page, trails = await sources.read(read)
-        values = training_values(page, trails, self._site.renderer.texts)
+        values = training_values(*await sources.read(read), self._site.renderer.texts)
         return self._site.renderer.html("training.html", session, now, live=live, **values)
 
     async def _deliveries(self, query: QueryParams, session: Session, live: str) -> str:

@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from watcher.core.durations.current_run import Bounds
+from watcher.core.durations.past_runs import Outcome
+from watcher.core.messages.comparison import guess_line, place_line
 from watcher.core.messages.text import plain_text
 from watcher.core.messages.training import compose
 from watcher.core.training.comparison import MOST_CHANGES, SettingChange, options_of
 from watcher.core.training.run import EndedStage
 from watcher.reports.actions import reasons_text
+from watcher.reports.runs.context import RunContext
 from watcher.reports.runs.runs import left_stages
 from watcher.reports.trail import Trail
 from watcher.reports.training_page import TrainingPage
@@ -45,7 +48,9 @@ class OptionRow:
     changed: bool = False
 
 
-def training_values(page: TrainingPage, trails: Mapping[str, Trail], texts: Texts) -> dict[str, object]:
+def training_values(
+    page: TrainingPage, trails: Mapping[str, Trail], context: RunContext, texts: Texts
+) -> dict[str, object]:
     """Return the values of the template; ``trails`` are by the id of the event."""
     snapshot = page.training.snapshot
     record, differences = snapshot.record, page.differences
@@ -72,11 +77,28 @@ def training_values(page: TrainingPage, trails: Mapping[str, Trail], texts: Text
         "stuck": snapshot.run is not None and snapshot.run.report is not None,
         "ended": page.runs[-1] if page.runs and page.current_run is None else None,
         "last_good": None if differences is None else differences.last_good,
+        "changes": changes,
+        "context": context,
+        **_place(page, context, texts),
         "facts": [(key, written(value)) for key, value in record.items() if key != "hpConfig"],
         "title_of": lambda event: plain_text(compose(event, texts.style).title),
         "reasons": lambda delivery: reasons_text("", delivery.actions, texts.words),
         "trails": trails,
         "trails_text": lambda times: TrailTexts(texts, times),
+    }
+
+
+def _place(page: TrainingPage, context: RunContext, texts: Texts) -> dict[str, object]:
+    """Return the place of the latest run in a row, and where to look first if it failed: as its message has them."""
+    facts = context.comparison
+    if facts is None:
+        return {"failed": False, "place": "", "guess": ""}
+    run = page.runs[-1]
+    failed = run.outcome is Outcome.FAILED
+    return {
+        "failed": failed,
+        "place": plain_text(place_line(facts, texts.words, failed=failed)),
+        "guess": plain_text(guess_line(facts, run.status, texts.words)) if failed else "",
     }
 
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from watcher.drawing.captions import ENGLISH as PLOTS
 from watcher.web.html.language.english_problems import ENGLISH_PROBLEMS
+from watcher.web.html.language.english_runs import ENGLISH_RUNS
 from watcher.web.html.language.english_trail import ENGLISH_TRAIL
 
 ENGLISH: Final[Mapping[str, str]] = MappingProxyType(
@@ -340,6 +341,7 @@ ENGLISH: Final[Mapping[str, str]] = MappingProxyType(
         "back": "Back to the overview",
         "back-to-page": "Back to the page",
         **PLOTS,
+        **ENGLISH_RUNS,
         **ENGLISH_TRAIL,
         **ENGLISH_PROBLEMS,
     }
