@@ -18,6 +18,7 @@ from watcher.core.routing.reason import RoutingCode
 from watcher.core.routing.routes import Group
 from watcher.core.routing.silence import EXEMPT, Silence
 from watcher.core.training.catch_up import OWN_GROUP
+from watcher.reports.actions import reasons_text
 from watcher.reports.route import TriedRoute
 from watcher.reports.trail import DeliveryTrail, Trail
 from watcher.web.html.language.texts import Texts
@@ -53,8 +54,11 @@ class TrailTexts:
             *self._routes(trail),
             *self._silence(trail),
             *self._grouping(trail),
-            *(self._delivery(item) for item in trail.deliveries),
         ]
+
+    def delivery(self, item: DeliveryTrail) -> Markup:
+        """Say what became of a delivery: its state, its attempts with the last answer, and the next one."""
+        return Markup(" ").join(self._facts(item))
 
     def nobody(self, trail: Trail) -> Markup:
         """Say in a few words why nobody was notified."""
@@ -177,23 +181,25 @@ class TrailTexts:
             return t("grouped-list" if group.key.startswith(OWN_GROUP) else "grouped-catch-up", within=within)
         return t("grouped-route", within=within)
 
-    def _delivery(self, item: DeliveryTrail) -> TrailLine:
-        return TrailLine(Markup("{}").format(item.outcome.receiver), Markup(" ").join(self._facts(item)))
-
     def _facts(self, item: DeliveryTrail) -> Iterator[Markup]:
         t, at, outcome, sent = self.texts, self.times.seconds, item.outcome, item.sent
+        state = t(f"state-{outcome.state.value}")
         if outcome.state is State.SILENCED:
+            yield t("sent-state", state=state)
             yield t("sent-not")
             return
         settled = None if outcome.settled_at is None else at(outcome.settled_at)
-        state = t(f"state-{outcome.state.value}")
         yield t("sent-state", state=state) if settled is None else t("sent-state-at", state=state, time=settled)
-        yield t("sent-attempts", n=outcome.attempts)
+        attempted = None if sent is None or settled is not None else sent.attempted_at
+        if attempted is None or not outcome.attempts:
+            yield t("sent-attempts", n=outcome.attempts)
+        else:
+            yield t("sent-attempts-last", n=outcome.attempts, time=at(attempted))
         if sent is not None and sent.events > 1:
             yield t("sent-together", n=sent.events - 1)
         reason = "" if outcome.state is State.DELIVERED else reason_text(outcome.reason, t.words)
-        if reason:
-            yield t("sent-reason", reason=reason)
+        if reasons := reasons_text(reason, outcome.actions, t.words):
+            yield t("sent-reason", reason=reasons)
         if sent is not None and sent.may_be_repeat:
             yield t("sent-in-doubt")
         if sent is not None and sent.next_at is not None:

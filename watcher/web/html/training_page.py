@@ -15,7 +15,6 @@ from watcher.core.messages.text import plain_text
 from watcher.core.messages.training import compose
 from watcher.core.training.comparison import MOST_CHANGES, SettingChange, options_of
 from watcher.core.training.run import EndedStage
-from watcher.reports.actions import reasons_text
 from watcher.reports.runs.context import RunContext
 from watcher.reports.runs.runs import left_stages
 from watcher.reports.trail import Trail
@@ -82,7 +81,6 @@ def training_values(
         **_place(page, context, texts),
         "facts": [(key, written(value)) for key, value in record.items() if key != "hpConfig"],
         "title_of": lambda event: plain_text(compose(event, texts.style).title),
-        "reasons": lambda delivery: reasons_text("", delivery.actions, texts.words),
         "trails": trails,
         "trails_text": lambda times: TrailTexts(texts, times),
     }

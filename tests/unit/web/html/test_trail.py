@@ -13,6 +13,7 @@ from markupsafe import Markup
 from tests.unit.reports.facts import NOW
 from tests.unit.reports.test_route import TEXT
 from watcher.config import Config, load
+from watcher.core.action import Action, ActionKind
 from watcher.core.delivery.reason import NO_REASON, Reason, http_reason, text_reason
 from watcher.core.delivery.state import State
 from watcher.core.event import Event, Kind
@@ -75,6 +76,15 @@ def nobody(found: Trail) -> str:
     return plain(TrailTexts(Texts(), PageTimes(NOW, Texts(), UTC)).nobody(found))
 
 
+def delivery(found: Trail) -> str:
+    (item,) = found.deliveries
+    return plain(TrailTexts(Texts(), PageTimes(NOW, Texts(), UTC)).delivery(item))
+
+
+def action(kind: ActionKind, author: str) -> Action:
+    return Action(kind=kind, target="msg_1", author=author, at=NOW)
+
+
 def plain(text: Markup) -> str:
     return str(text.striptags())
 
@@ -83,7 +93,7 @@ def test_the_steps_are_in_the_order_of_the_decisions(config: Config) -> None:
     event = sample_event(FAILED, config, NOW)
     found = trail(config, event, routed(1, 3), outcome("ml-ops"), outcome("console"))
     titles = ["Poll", "Rule", "Event", "Route 1", "Route 2", "Route 3", "Route 4", "Silences", "Grouping"]
-    assert [title for title, _ in lines(found)] == [*titles, "ml-ops", "console"]
+    assert [title for title, _ in lines(found)] == titles
     assert found.notifies
 
 
@@ -123,6 +133,7 @@ def test_a_silenced_event_names_the_silence_its_author_and_its_reason(config: Co
     assert dict(lines(found))["Silences"] == text.replace("&lt;", "<").replace("&gt;", ">")
     assert not found.notifies
     assert "kim" in nobody(found)
+    assert delivery(found) == "Silenced. Not sent."
 
 
 def test_a_silence_that_the_store_no_longer_has_is_still_named_as_the_reason(config: Config) -> None:
@@ -145,13 +156,25 @@ def test_an_event_that_is_not_routed_yet_says_so(config: Config) -> None:
 
 
 def test_a_delivery_has_its_attempts_its_answer_and_its_next_attempt(config: Config) -> None:
-    waits = outcome("ml-ops", State.PENDING, reason=http_reason(503), attempts=7, settled_at=None, answer="busy")
+    done = (action(ActionKind.RETRY, "kim"),)
+    waits = outcome(
+        "ml-ops", State.PENDING, reason=http_reason(503), attempts=7, settled_at=None, answer="busy", actions=done
+    )
     next_at = NOW + timedelta(seconds=40)
     sent = SentDelivery(created_at=NOW, attempted_at=NOW, next_at=next_at, may_be_repeat=True, events=3)
     found = trail(config, sample_event(FAILED, config, NOW), routed(1, 3), waits, sent={"msg_ml-ops": sent})
-    assert dict(lines(found))["ml-ops"] == (
-        "Waiting. 7 attempts. In one message with 2 other events. Reason: http 503. "
-        f"It may have arrived twice. Next attempt at {next_at:%H:%M:%S}. Last answer: busy"
+    assert delivery(found) == (
+        f"Waiting. 7 attempts, the last at {NOW:%H:%M:%S}. In one message with 2 other events. "
+        f"Reason: http 503, retried by kim. It may have arrived twice. Next attempt at {next_at:%H:%M:%S}. "
+        "Last answer: busy"
+    )
+
+
+def test_a_delivery_that_has_arrived_has_the_time_and_who_retried_it(config: Config) -> None:
+    arrived = outcome("ml-ops", attempts=2, actions=(action(ActionKind.RETRY, "kim"),), answer="HTTP 200: ok")
+    found = trail(config, sample_event(FAILED, config, NOW), routed(1, 3), arrived)
+    assert delivery(found) == (
+        f"Delivered at {NOW:%H:%M:%S}. 2 attempts. Reason: retried by kim. Last answer: HTTP 200: ok"
     )
 
 

@@ -239,7 +239,6 @@ ENGLISH: Final[Mapping[str, str]] = MappingProxyType(
         "not-routed": "not routed yet",
         "why": "Why were these notified?",
         "why-nobody": "Why was nobody notified?",
-        "attempts": "{n} attempt|{n} attempts",
         "hp-config": "hpConfig",
         "compared-with": "compared with the last good version",
         "not-set": "not set",

@@ -21,7 +21,6 @@ ENGLISH_RUNS: Final[Mapping[str, str]] = MappingProxyType(
         "first-failure": "First of them",
         "last-good": "Last good version",
         "age": "{age} old",
-        "took-so-far": "So far",
         "usual-of-account": "{low} to {high}, {n} run of this type in the account|"
         "{low} to {high}, {n} runs of this type in the account",
         "options-changed": "Options changed",

@@ -76,6 +76,7 @@ ENGLISH_TRAIL: Final[Mapping[str, str]] = MappingProxyType(
         "sent-state": "{state}.",
         "sent-state-at": "{state} at {time}.",
         "sent-attempts": "{n} attempt.|{n} attempts.",
+        "sent-attempts-last": "{n} attempt, at {time}.|{n} attempts, the last at {time}.",
         "sent-together": "In one message with {n} other event.|In one message with {n} other events.",
         "sent-reason": "Reason: {reason}.",
         "sent-answer": "Last answer: {answer}",
