@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -185,37 +185,16 @@ class Overview:
     @property
     def failing_polls(self) -> Sequence[FailingPolls]:
         """The polls that fail and that no open incident is about, by account and cause."""
-        groups: dict[tuple[str, str], list[PollReport]] = {}
-        about = [outage.subject for outage in self.outages]
-        for polled in self.status.polls:
-            if polled.failing and not any(is_about(subject, polled.poll) for subject in about):
-                key = (polled.poll.service.account, str(polled.state.cause or ""))
-                groups.setdefault(key, []).append(polled)
-        return [FailingPolls(account=account, polls=found) for (account, _), found in sorted(groups.items())]
+        return failing_polls(self.status.polls, self.outages)
 
     @property
     def unpolled(self) -> Mapping[TrainingRef, datetime]:
         """The trainings in progress that cannot be polled, with the latest answer about each."""
-        if not self.outages:
-            return {}
-        about = [outage.subject for outage in self.outages]
-        polls: dict[ServiceRef, list[PollReport]] = {}
-        for polled in self.status.polls:
-            polls.setdefault(polled.poll.service, []).append(polled)
-
-        def is_cut_off(ref: TrainingRef) -> bool:
-            serving = [item for item in polls.get(ref.service_ref, ()) if serves(item.poll, ref.service_ref, ref)]
-            cut_off = (item.failing and any(is_about(subject, item.poll) for subject in about) for item in serving)
-            return bool(serving) and all(cut_off)
-
-        found = (item for item in self.status.trainings if item.snapshot.run is not None)
-        return {item.snapshot.ref: item.last_seen for item in found if is_cut_off(item.snapshot.ref)}
+        return unpolled(self.status.trainings, self.status.polls, self.outages)
 
     def failures_of(self, outage: Incident) -> int:
         """Return the number of failed polls in a row that an open incident is about."""
-        return sum(
-            item.state.failures for item in self.status.polls if item.failing and is_about(outage.subject, item.poll)
-        )
+        return failures_of(outage, self.status.polls)
 
     @property
     def in_progress(self) -> Sequence[KnownTraining]:
@@ -241,6 +220,42 @@ def is_about(subject: str, poll: Poll) -> bool:
     if subject in {f"account:{quote(service.account, safe='')}", service.subject}:
         return True
     return poll.training is not None and subject in {poll.training.subject, poll.training.watch_subject}
+
+
+def failing_polls(polls: Iterable[PollReport], outages: Sequence[Incident]) -> list[FailingPolls]:
+    """Return the polls that fail and that no open incident is about, by account and cause."""
+    groups: dict[tuple[str, str], list[PollReport]] = {}
+    about = [outage.subject for outage in outages]
+    for polled in polls:
+        if polled.failing and not any(is_about(subject, polled.poll) for subject in about):
+            key = (polled.poll.service.account, str(polled.state.cause or ""))
+            groups.setdefault(key, []).append(polled)
+    return [FailingPolls(account=account, polls=found) for (account, _), found in sorted(groups.items())]
+
+
+def failures_of(outage: Incident, polls: Iterable[PollReport]) -> int:
+    """Return the number of failed polls in a row that an open incident is about."""
+    return sum(item.state.failures for item in polls if item.failing and is_about(outage.subject, item.poll))
+
+
+def unpolled(
+    trainings: Iterable[KnownTraining], polls: Iterable[PollReport], outages: Sequence[Incident]
+) -> Mapping[TrainingRef, datetime]:
+    """Return the trainings in progress that cannot be polled, with the latest answer about each."""
+    if not outages:
+        return {}
+    about = [outage.subject for outage in outages]
+    by_service: dict[ServiceRef, list[PollReport]] = {}
+    for polled in polls:
+        by_service.setdefault(polled.poll.service, []).append(polled)
+
+    def is_cut_off(ref: TrainingRef) -> bool:
+        serving = [item for item in by_service.get(ref.service_ref, ()) if serves(item.poll, ref.service_ref, ref)]
+        cut_off = (item.failing and any(is_about(subject, item.poll) for subject in about) for item in serving)
+        return bool(serving) and all(cut_off)
+
+    found = (item for item in trainings if item.snapshot.run is not None)
+    return {item.snapshot.ref: item.last_seen for item in found if is_cut_off(item.snapshot.ref)}
 
 
 def failed_problem(

@@ -13,14 +13,12 @@ from markupsafe import Markup
 
 from watcher.core.delivery.state import State
 from watcher.core.health.problems import Problem
-from watcher.core.incidents.model import Incident
 from watcher.core.messages.advice import advice, store_advice
 from watcher.core.messages.reasons import reason_text
 from watcher.core.messages.text import visible
 from watcher.core.polling.plan import EVERY_SERVICE
 from watcher.core.routing.matcher import patterns_of
 from watcher.core.routing.silence import Silence
-from watcher.core.subject import account_of
 from watcher.core.training.absence import Missing
 from watcher.core.training.model import ServiceRef, TrainingRef
 from watcher.reports.overview import FailingPolls, OpenKind, OpenProblem, Overview, ServiceRow
@@ -29,6 +27,7 @@ from watcher.store.views import EventHistory
 from watcher.web.html.fleet.filter import MOST_LISTED, MOST_ROWS, STATUSES, OverviewFilter, is_quiet, known_labels
 from watcher.web.html.fleet.teams import teams
 from watcher.web.html.language.texts import Texts
+from watcher.web.html.outages import outage_name
 from watcher.web.html.times import PageTimes, duration
 
 MOST_FLAT: Final = 8
@@ -135,7 +134,7 @@ def overview_values(
         "stuck_text": lambda item: _stuck_text(page, item, texts),
         "unpolled": page.unpolled,
         "due_text": lambda item, times: _due_text(item, texts, times),
-        "outage_name": lambda outage: _outage_name(page, outage, texts),
+        "outage_name": lambda outage: outage_name(page.names, outage, texts),
         "remedy": lambda outage: advice(outage.cause, texts.words),
         "reason": lambda reason: reason_text(reason, texts.words),
         "problem_remedy": lambda problem: problem_remedy(problem, texts),
@@ -258,19 +257,6 @@ def _due_text(problem: OpenProblem, texts: Texts, times: PageTimes) -> Markup:
     else:
         rule = "due-expect-every" if facts.starts is None else "due-learned"
     return texts(rule, time=times.clock(facts.expected_at), period=duration(facts.period, texts), n=facts.starts or 0)
-
-
-def _outage_name(page: Overview, outage: Incident, texts: Texts) -> Markup | str:
-    if outage.subject.startswith(("training:", "watch:")):
-        ref = TrainingRef.from_subject(outage.subject)
-        return f"{_name(page.names, ref)} {ref.type} {ref.version}"
-    service = ServiceRef.from_subject(outage.subject)
-    if service is not None and service.service == EVERY_SERVICE:
-        return texts("all-services", account=service.account)
-    if service is not None:
-        return page.names.get(service) or service.service
-    of_updates = outage.subject.startswith("updates:")
-    return texts("outage-updates" if of_updates else "outage-account", account=account_of(outage.subject))
 
 
 def _name(names: Mapping[ServiceRef, str], ref: TrainingRef | TypeRef) -> str:

@@ -209,7 +209,8 @@ class PageRoutes:
         page = await sources.read(
             lambda views: read_service_page(sources.config(), views, daemon, sources.place, service, now)
         )
-        return self._site.renderer.html("service.html", session, now, live=live, **page.values())
+        renderer = self._site.renderer
+        return renderer.html("service.html", session, now, live=live, **page.values(renderer.texts))
 
     async def _training(self, ref: TrainingRef, session: Session, live: str) -> str:
         sources, daemon, now = self._site.sources, await self._site.sources.health(), self._now()

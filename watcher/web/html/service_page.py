@@ -23,6 +23,8 @@ from watcher.reports.trainings import Selection, service_names
 from watcher.store.runs.latest import RunResult, TypeRef, latest_results
 from watcher.store.runs.queries import Period, run_lines
 from watcher.store.views import Views
+from watcher.web.html.language.texts import Texts
+from watcher.web.html.outages import Outages
 
 RESULTS: Final = 10
 TRAININGS: Final = 50
@@ -55,7 +57,7 @@ class ServicePage:
     links: Mapping[str, str]
     groups: Sequence[TypeSummary]
 
-    def values(self) -> dict[str, object]:
+    def values(self, texts: Texts) -> dict[str, object]:
         """Return the values of the template."""
         answered = [item.state.good_answered_at for item in self.part.polls]
         return {
@@ -65,7 +67,13 @@ class ServicePage:
             "labels": self.labels,
             "links": list(self.links.items()),
             "polled": max((time for time in answered if time is not None), default=None),
-            "problems": self.part.problems,
+            "outages": Outages(
+                incidents=self.part.incidents,
+                polls=self.part.polls,
+                all_problems=self.part.problems,
+                names={self.service: self.name},
+                texts=texts,
+            ),
             "groups": self.groups,
             "runs": any(group.results for group in self.groups),
             "trainings": self.part.trainings,

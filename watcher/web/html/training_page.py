@@ -20,6 +20,7 @@ from watcher.reports.runs.runs import left_stages
 from watcher.reports.trail import Trail
 from watcher.reports.training_page import TrainingPage
 from watcher.web.html.language.texts import Texts
+from watcher.web.html.outages import Outages
 from watcher.web.html.times import duration
 from watcher.web.html.trail import TrailTexts
 
@@ -68,6 +69,13 @@ def training_values(
         "ref": snapshot.ref,
         "name": page.training.name or snapshot.ref.service,
         "progress": page.training.progress,
+        "outages": Outages(
+            incidents=page.incidents,
+            polls=() if page.poll is None else (page.poll,),
+            all_problems=page.problems,
+            names={} if page.training.name is None else {snapshot.ref.service_ref: page.training.name},
+            texts=texts,
+        ),
         "links": list(links.items()),
         "stages": rows,
         "has_stages": bool(rows),

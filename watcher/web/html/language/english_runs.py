@@ -8,6 +8,8 @@ from typing import Final
 
 ENGLISH_RUNS: Final[Mapping[str, str]] = MappingProxyType(
     {
+        # Above a service or a training that cannot be polled.
+        "failing-since": "It began at {time}, {age} ago.",
         # The first lines of a training.
         "last-good-age": "The last good version, {version}, is {age} old.",
         "last-good-no-age": "The last good version is {version}. It completed before polling began.",
