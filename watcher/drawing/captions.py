@@ -12,7 +12,9 @@ ENGLISH: Final[Mapping[str, str]] = MappingProxyType(
         "as known at that time",
         "plot-runs": "{n} run|{n} runs",
         "plot-failed": "{n} failed",
-        "plot-usual": "usually {low} to {high}",
+        "plot-usual": "usually {low} to {high} ({n} run)|usually {low} to {high} ({n} runs)",
+        "plot-usual-account": "usually {low} to {high} ({n} run of this type in the account)|"
+        "usually {low} to {high} ({n} runs of this type in the account)",
         "plot-unknown": "{n} without a known start not drawn",
         "plot-in-progress": "in progress",
         "plot-stopping": "stopping",

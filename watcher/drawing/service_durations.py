@@ -9,6 +9,7 @@ from datetime import datetime, timedelta, tzinfo
 from watcher.core.duration import format_duration
 from watcher.core.durations.past_runs import Outcome, PastRun, sample_of
 from watcher.core.durations.usual_durations import UsualDurations, usual_durations
+from watcher.core.training.comparison import UsualFacts
 from watcher.drawing import svg
 from watcher.drawing.axis import TIME_MARKS, DurationAxis, TimeAxis
 from watcher.drawing.captions import Captions, english
@@ -40,6 +41,12 @@ class Panel:
     runs: Sequence[PastRun]
     unknown: int
     """Further runs whose start is not known, so that they have no duration."""
+    learned: Sequence[PastRun] | None = None
+    """The runs of the band, those before the period first; ``None`` for those that are drawn."""
+    before: int = 0
+    """The number of them before the period."""
+    usual: UsualFacts | None = None
+    """The present usual durations; ``None`` where too few runs are known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,28 +63,36 @@ def draw_durations(  # noqa: PLR0913, PLR0917 - the parts of one picture
     zone: tzinfo | None,
     width: int = WIDE,
     captions: Captions = english,
+    *,
+    headed: bool = True,
 ) -> str:
-    """Return the picture of the durations of a service between two times, UTC; axes are in the zone."""
+    """Return the picture of the durations of a service between two times, UTC; axes are in the zone.
+
+    Without ``headed``, the title is for screen readers alone, and a panel does not name its type: the page does.
+    """
     times = TimeAxis(
         first, last, LEFT if width == WIDE else NARROW_LEFT, width - RIGHT, zone, parts=min(width // 75, TIME_MARKS)
     )
-    heading = svg.wrapped(20, 28, title, width - 40, font_size=16 if width == WIDE else 12, fill=INK)
-    top = 33.0 + svg.LINE * len(heading)
+    heading = svg.wrapped(20, 28, title, width - 40, font_size=16 if width == WIDE else 12, fill=INK) if headed else []
+    top = (33.0 if headed else 14.0) + svg.LINE * len(heading)
     legend = svg.wrapped(20, top, captions("plot-legend"), width - 40, fill=FAINT)
     top += svg.LINE * len(legend) + 1
     parts = [*heading, *legend]
     for panel in panels:
-        drawn, top = _panel(panel, times, top, width, captions)
+        drawn, top = _panel(panel, times, top, width, captions, headed=headed)
         parts += drawn
     return svg.document(width, top + BOTTOM, title, parts)
 
 
-def _panel(panel: Panel, times: TimeAxis, top: float, width: int, captions: Captions) -> tuple[list[str], float]:
+def _panel(  # noqa: PLR0913 - the parts of one panel
+    panel: Panel, times: TimeAxis, top: float, width: int, captions: Captions, *, headed: bool
+) -> tuple[list[str], float]:
     """Return the parts of a panel, and its bottom."""
-    usual = list(_usual_over_time(panel.runs))
-    left = LEFT if width == WIDE else 20
+    usual = list(_usual_over_time(panel.runs if panel.learned is None else panel.learned, panel.before))
+    left = LEFT if headed and width == WIDE else 20
+    summary = _summary(panel, captions)
     heading = svg.wrapped(
-        left, top + 14, f"{panel.type}: {_summary(panel, usual, captions)}", width - left - 20, fill=INK
+        left, top + 14, f"{panel.type}: {summary}" if headed else summary, width - left - 20, fill=INK
     )
     top += svg.LINE * (len(heading) - 1)
     longest = max((run.duration for run in panel.runs), default=timedelta())
@@ -87,12 +102,12 @@ def _panel(panel: Panel, times: TimeAxis, top: float, width: int, captions: Capt
     return [*heading, *_grid(axis, times, bottom), *bands, *_signs(panel.runs, times, axis)], top + PANEL
 
 
-def _summary(panel: Panel, usual: Sequence[_Usual], captions: Captions) -> str:
+def _summary(panel: Panel, captions: Captions) -> str:
     failed = sum(run.outcome is Outcome.FAILED for run in panel.runs)
     parts = [captions("plot-runs", n=len(panel.runs) + panel.unknown), captions("plot-failed", n=failed)]
-    if usual:
-        known = usual[-1].usual
-        parts.append(captions("plot-usual", low=_rough(known.low), high=_rough(known.high)))
+    if (usual := panel.usual) is not None:
+        key = "plot-usual-account" if usual.whole_account else "plot-usual"
+        parts.append(captions(key, low=_rough(usual.low), high=_rough(usual.high), n=usual.runs))
     if panel.unknown:
         parts.append(captions("plot-unknown", n=panel.unknown))
     return ", ".join(parts)
@@ -113,10 +128,10 @@ def _grid(axis: DurationAxis, times: TimeAxis, bottom: float) -> Iterator[str]:
         yield svg.label(x, bottom + 17, mark.text, fill=FAINT, text_anchor="middle", font_size=11)
 
 
-def _usual_over_time(runs: Sequence[PastRun]) -> Iterator[_Usual]:
-    """Yield what was usual at some times, from the runs that had ended by then."""
-    step = max(len(runs) // STEPS, 1)
-    for end in range(step, len(runs) + step, step):
+def _usual_over_time(runs: Sequence[PastRun], before: int) -> Iterator[_Usual]:
+    """Yield what was usual at some times of the period, from the runs that had ended by then."""
+    step = max((len(runs) - before) // STEPS, 1)
+    for end in range(before + step, len(runs) + step, step):
         known = runs[max(min(end, len(runs)) - 150, 0) : min(end, len(runs))]
         at = known[-1].ended_at
         sample = sample_of(known, at)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, tzinfo
 from typing import Final
 
@@ -15,8 +15,11 @@ from watcher.drawing.service_durations import NARROW as NARROW_WIDTH
 from watcher.drawing.service_durations import WIDE as WIDE_WIDTH
 from watcher.drawing.service_durations import Panel, draw_durations
 from watcher.operations.errors import OperationRefusedError
-from watcher.reading.trainings import planned
+from watcher.reading.trainings import planned, present_population, samples_of
+from watcher.reports.runs.progress import PopulationSamples
 from watcher.reports.trainings import service_names
+from watcher.store.runs.history import past_runs
+from watcher.store.runs.latest import TypeRef
 from watcher.store.runs.queries import Period, runs_of, runs_of_service
 from watcher.store.views import Views
 
@@ -71,25 +74,41 @@ def service_picture(  # noqa: PLR0913 - the parts of one picture
     period: Period,
     zone: tzinfo | None,
     *,
+    training_type: str | None = None,
     narrow: bool = False,
     captions: Captions = english,
 ) -> str | None:
-    """Draw the durations of a service in a period up to the present; ``None`` where no run has ended in it."""
-    runs = list(runs_of_service(views.connection, service, period))
+    """Draw the durations of a service in a period up to the present; ``None`` where no run has ended in it.
+
+    With ``training_type``, the durations of that type alone, without a heading.
+    """
+    runs = list(runs_of_service(views.connection, service, period, training_type))
     if not runs:
         return None
-    first = max(period.since, runs[0].ended.after)
-    return draw_durations(
-        title, _panels(runs), first, period.before, zone, NARROW_WIDTH if narrow else WIDE_WIDTH, captions
-    )
+    first, width = max(period.since, runs[0].ended.after), NARROW_WIDTH if narrow else WIDE_WIDTH
+    panels = _panels(views, runs, period)
+    return draw_durations(title, panels, first, period.before, zone, width, captions, headed=training_type is None)
 
 
-def _panels(runs: Iterable[EndedRun]) -> list[Panel]:
-    by_type: dict[str, list[EndedRun]] = {}
+def _panels(views: Views, runs: Iterable[EndedRun], period: Period) -> list[Panel]:
+    by_type: dict[TypeRef, list[EndedRun]] = {}
     for run in runs:
-        by_type.setdefault(run.ref.type, []).append(run)
-    panels = []
-    for kind, own in sorted(by_type.items()):
-        known = [past for run in own if (past := run.past_run) is not None]
-        panels.append(Panel(kind, known, len(own) - len(known)))
-    return panels
+        by_type.setdefault(TypeRef(run.ref.account, run.ref.service, run.ref.type), []).append(run)
+    samples = samples_of(views, period.before)
+    return [_panel(views, samples, of, own, period) for of, own in sorted(by_type.items())]
+
+
+def _panel(views: Views, samples: PopulationSamples, of: TypeRef, runs: Sequence[EndedRun], period: Period) -> Panel:
+    """Return the runs of a type, with the usual durations as messages and the page have them, now and at each time."""
+    population = present_population(views, of)
+    known = [past for run in runs if (past := run.past_run) is not None]
+    alike = [run.past_run for run in runs if population.hpo is None or run.hpo is population.hpo]
+    earlier = past_runs(views.connection, population, period.since, before=period.since)
+    return Panel(
+        of.type,
+        known,
+        len(runs) - len(known),
+        learned=[*earlier, *(past for past in alike if past is not None)],
+        before=len(earlier),
+        usual=samples.usual(population),
+    )

@@ -9,6 +9,7 @@ from typing import Final
 
 from watcher.config import Config
 from watcher.config.to_core import polls_of
+from watcher.core.durations.past_runs import Population
 from watcher.core.polling.plan import Poll
 from watcher.core.training.model import ServiceRef, Snapshot, TrainingRef
 from watcher.reports.runs.progress import PopulationSamples
@@ -23,6 +24,7 @@ from watcher.reports.trainings import (
     watched,
 )
 from watcher.store.runs.history import past_runs
+from watcher.store.runs.latest import TypeRef, latest_hpo
 from watcher.store.trainings import Order, TrainingQuery
 from watcher.store.views import Views
 
@@ -95,6 +97,11 @@ def with_progress(views: Views, trainings: Sequence[KnownTraining], now: datetim
 def samples_of(views: Views, now: datetime) -> PopulationSamples:
     """Return the durations of past runs, which are read as they are asked for."""
     return PopulationSamples(lambda population: past_runs(views.connection, population, now), now)
+
+
+def present_population(views: Views, of: TypeRef) -> Population:
+    """Return the runs that the latest run of a service and type resembles: those that its message names."""
+    return Population(of.account, of.type, of.service, latest_hpo(views.connection, of))
 
 
 def _order(selection: Selection, *, everything: bool) -> Order:

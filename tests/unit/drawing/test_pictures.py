@@ -14,6 +14,7 @@ from tests.support.runs import ended_run
 from tests.unit.reports.facts import EVIL
 from watcher.core.durations.current_run import Bounds, CurrentRun, RunStart, Stage
 from watcher.core.durations.past_runs import Outcome
+from watcher.core.training.comparison import UsualFacts
 from watcher.drawing import palette, run_stages, service_durations, svg
 from watcher.drawing.run_stages import bars_in_progress, bars_of, draw_runs
 from watcher.drawing.service_durations import Panel, draw_durations
@@ -100,6 +101,23 @@ def test_a_panel_has_a_sign_for_each_outcome_and_a_band_of_what_was_usual(runs: 
     (summary,) = (text for text in texts(picture) if text.startswith("pop: "))
     assert summary.startswith(f"pop: {runs + 4} runs, 1 failed")
     assert summary.endswith("2 without a known start not drawn")
+
+
+def test_the_band_is_known_from_the_runs_before_the_period_too() -> None:
+    learned = past_runs([3000.0 + number for number in range(12)])
+    alone, whole = Panel("pop", learned[8:], 0), Panel("pop", learned[8:], 0, learned=learned, before=8)
+    bands = [draw_durations("shop", [panel], NOW - timedelta(days=4), NOW, UTC).count("Z") for panel in (alone, whole)]
+    assert bands == [0, 1]
+
+
+def test_a_panel_names_the_usual_durations_with_their_number_of_runs_and_no_heading_where_the_page_has_it() -> None:
+    usual = UsualFacts(median=50 * MINUTE, low=40 * MINUTE, high=60 * MINUTE, longest=90 * MINUTE, runs=9)
+    wide = replace(usual, whole_account=True)
+    panels = [Panel("pop", past_runs([3000.0] * 6), 0, usual=found) for found in (usual, wide)]
+    shown = texts(draw_durations("shop", panels, NOW - timedelta(days=9), NOW, UTC, headed=False))
+    assert "6 runs, 0 failed, usually 40m to 1h (9 runs)" in shown
+    assert "6 runs, 0 failed, usually 40m to 1h (9 runs of this type in the account)" in shown
+    assert not {"shop", "pop"} & set(shown)
 
 
 def test_many_runs_make_a_small_file(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -64,6 +64,14 @@ def latest_results(connection: Connection, of: TypeRef, limit: int) -> list[RunR
     return [_result(row) for row in rows[-limit:]]
 
 
+def latest_hpo(connection: Connection, of: TypeRef) -> bool | None:
+    """Return whether the latest run of a service and type optimised hyperparameters; ``None`` where that is unknown."""
+    keys = {"account": of.account, "service": of.service, "type": of.type, "limit": 1}
+    rows = [connection.execute(_LATEST, {**keys, "outcome": outcome.value}).first() for outcome in _DECIDING]
+    latest = max((row for row in rows if row is not None), key=lambda row: row.ended_before, default=None)
+    return None if latest is None else latest.hpo
+
+
 def last_completed(connection: Connection, of: TypeRef) -> RunResult | None:
     """Return the latest run of a service and type that completed, however many have failed since."""
     keys = {"account": of.account, "service": of.service, "type": of.type, "limit": 1}
@@ -120,7 +128,7 @@ def _result(row: Any) -> RunResult:  # noqa: ANN401 - a row of any statement of 
 
 _COLUMNS: Final = (
     *(_run.account, _run.service, _run.type, _run.version),
-    *(_run.outcome, _run.status, _run.ended_after, _run.ended_before, _run.seconds),
+    *(_run.outcome, _run.status, _run.ended_after, _run.ended_before, _run.seconds, _run.hpo),
 )
 _OWN: Final = (
     _run.account == bindparam("account"),

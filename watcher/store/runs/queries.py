@@ -79,11 +79,18 @@ def runs_of(connection: Connection, ref: TrainingRef, limit: int) -> list[EndedR
     return [read_run_row(row, stages.get((row["subject"], row["seq"]), ())) for row in reversed(rows)]
 
 
-def runs_of_service(connection: Connection, service: ServiceRef, period: Period) -> Iterator[EndedRun]:
-    """Yield the runs of a service that ended in a period, without their stages, in the order of their ends."""
+def runs_of_service(
+    connection: Connection, service: ServiceRef, period: Period, training_type: str | None = None
+) -> Iterator[EndedRun]:
+    """Yield the runs of a service, or of one of its types, that ended in a period, in the order of their ends.
+
+    They are without their stages.
+    """
     run = schema.run
     own = and_(run.c.account == service.account, run.c.service == service.service)
     query = select(run).where(own, _ended_in(period)).order_by(run.c.ended_before)
+    if training_type is not None:
+        query = query.where(run.c.type == training_type)
     for row in connection.execute(query.execution_options(yield_per=PAGE)).mappings():
         yield read_run_row(row)
 

@@ -25,12 +25,13 @@ PLOT_POLICY: Final = f"default-src 'none'; style-src {STYLE_SOURCE}; frame-ances
 async def service_plot(site: Site, request: Request) -> Response:
     """Return the durations of a service."""
     service, now = service_in(request), site.sources.utc_now()
-    form = _form(site, request)
+    form, kind = _form(site, request), request.query_params.get("type")
     period, config = Period(since=now - PLOTTED, before=now), site.sources.config()
 
     def draw(views: Views) -> str | None:
         title = title_of(config, views, service)
-        return service_picture(views, service, title, period, None, **form)
+        title = title if kind is None else f"{title} {kind}"
+        return service_picture(views, service, title, period, None, training_type=kind, **form)
 
     picture = await site.sources.read(draw)
     if picture is None:
