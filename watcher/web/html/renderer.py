@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from datetime import datetime
 from http import HTTPStatus
@@ -29,6 +30,11 @@ HTML_HEADERS: Final[Mapping[str, str]] = {
 }
 
 
+def match_text(**values: str) -> str:
+    """Return the text of a matcher for the form of a silence; a value with blanks stands in quotes."""
+    return shlex.join(f"{key}={value}" for key, value in values.items())
+
+
 class Renderer:
     """The templates with their functions; every link begins with the base path."""
 
@@ -46,6 +52,7 @@ class Renderer:
         )
         self._environment.filters["segment"] = lambda text: segment(str(text))
         self._environment.globals.update(
+            match_text=match_text,
             t=self._texts,
             duration=lambda length: duration(length, self._texts),
             time_bar=time_bar,

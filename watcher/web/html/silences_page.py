@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -103,10 +104,21 @@ def _match(text: str, known: tuple[Config, Mapping[str, str]], texts: Texts, pro
         problems["match"] = texts("match-missing")
     config, ids = known
     try:
-        return silenced(matcher(text.split(), config.accounts, ids))
+        return silenced(matcher(_words(text, texts), config.accounts, ids))
     except MatcherError as error:
         problems["match"] = str(error)
         return Matcher()
+
+
+def _words(text: str, texts: Texts) -> list[str]:
+    """Return the matchers of a text; one with blanks stands in quotes, as ``match_text`` writes it."""
+    lexer = shlex.shlex(text, posix=True)
+    # Only blanks and quotation marks mean something: a name may have a backslash or a number sign.
+    lexer.whitespace_split, lexer.commenters, lexer.escape = True, "", ""
+    try:
+        return list(lexer)
+    except ValueError:
+        raise MatcherError(texts("match-quote")) from None
 
 
 def _length(text: str, texts: Texts, problems: dict[str, str]) -> timedelta:

@@ -307,7 +307,8 @@ ENGLISH: Final[Mapping[str, str]] = MappingProxyType(
         "end-now": "End now",
         "add-silence": "Add a silence",
         "match-hint": "KEY=VALUE, separated by blanks: service, type, version, kind, account, labels.NAME. Values may "
-        "have * and ?.",
+        "have * and ?. One with blanks stands in quotes: 'type=my type'.",
+        "match-quote": "A quotation mark has no second one. Write a value with blanks as 'type=my type'.",
         "length": "Length",
         "length-hint": "e.g. 4h or 2d",
         "reason-hint": "Shown to everybody who asks why they were not notified.",
