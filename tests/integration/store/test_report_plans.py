@@ -15,12 +15,14 @@ from watcher.core.durations.past_runs import Population
 from watcher.core.timestamps import from_text
 from watcher.core.training.earlier_runs import RunGroup, RunsWanted
 from watcher.core.training.model import ServiceRef, TrainingRef
+from watcher.core.training.retraining import RetrainingRef
 from watcher.store.actions import latest, latest_on
 from watcher.store.delivery.views import DeliveryFilter
 from watcher.store.export import Exported, events_of_deliveries, export_page
 from watcher.store.health_stats import health_stats
 from watcher.store.runs import history, queries
 from watcher.store.runs import latest as results
+from watcher.store.runs.retrainings import retraining_of
 from watcher.store.sqlite.database import Database
 from watcher.store.trainings import Order, TrainingQuery
 from watcher.store.views import HistoryFilter, Views, open_views
@@ -90,6 +92,13 @@ READS |= {
         history.read_earlier(views.connection, RunGroup("main", "s", "pop", hpo=False), STREAK, NOW, NOW),
         results.latest_results(views.connection, TYPE, 11),
         results.first_failure_since(views.connection, TYPE, ""),
+    ),
+    "page of a service: one type": lambda views: (
+        list(queries.runs_of_service(views.connection, REF.service_ref, WEEK, "pop")),
+        results.latest_hpo(views.connection, TYPE),
+        history.past_runs(views.connection, replace(LEARNING, stage=None), WEEK.since, before=WEEK.since),
+        retraining_of(views.connection, RetrainingRef("main", "s", "pop")),
+        views.history(HistoryFilter(subject=REF.subject, kinds=frozenset({"update-failed"}), limit=8)),
     ),
     "plot of a service": lambda views: list(queries.runs_of_service(views.connection, REF.service_ref, WEEK)),
 }

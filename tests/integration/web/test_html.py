@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -61,10 +61,16 @@ PAGES = [
 class SignedSite:
     """The pages with a token, and the operations that they asked for."""
 
-    def __init__(self, path: Path, token: str | None = "sesame", renderer: Renderer | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        token: str | None = "sesame",
+        renderer: Renderer | None = None,
+        now: datetime | None = None,
+    ) -> None:
         self.asked: list[tuple[str, Mapping[str, object]]] = []
         secret = None if token is None else lambda: Secret(token)
-        sessions, found = Sessions(secret), sources(path)
+        sessions, found = Sessions(secret), sources(path, now)
         site = Site(sources=found, sessions=sessions, renderer=renderer or Renderer(), act=self.act)
 
         def is_signed_in(request: Request) -> bool:

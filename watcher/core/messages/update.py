@@ -38,11 +38,17 @@ def _ended(event: Event, facts: UpdateFacts, style: Style) -> TextLine:
 
 
 def _took(facts: UpdateFacts, words: Words) -> TextLine:
+    seconds = update_seconds(facts)
+    return () if seconds is None else words.say(Phrase.UPDATE_TOOK, duration=words.duration(seconds))
+
+
+def update_seconds(facts: UpdateFacts) -> float | None:
+    """Return how long an update took, by the dates of AiTEMS; ``None`` where it does not give both."""
     # Both dates have the same zone, whichever it is.
     began, finished = read_date(facts.created_date, UTC), read_date(facts.finished_date, UTC)
     if began is None or finished is None or finished < began:
-        return ()
-    return words.say(Phrase.UPDATE_TOOK, duration=words.duration((finished - began).total_seconds()))
+        return None
+    return (finished - began).total_seconds()
 
 
 def _finished(event: Event, facts: UpdateFacts, style: Style) -> TextLine:

@@ -86,6 +86,12 @@ def next_overdue(state: Retraining, rules: RetrainingRules) -> datetime | None:
     return min((item.deadline for item in _expectations(state, rules)), default=None)
 
 
+def expected_start(state: Retraining, rules: RetrainingRules) -> OverdueFacts | None:
+    """Return when the next start is expected, also where it was reported as missing; ``None`` where none is."""
+    found = _period(state, rules)
+    return None if found is None else _expected_start(state, found)
+
+
 def reported(state: Retraining, facts: OverdueFacts) -> Retraining:
     """Return the state after an event about an absence."""
     return replace(state, reported=state.reported | {facts.missing}, seq=state.seq + 1)

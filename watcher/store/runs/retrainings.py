@@ -6,15 +6,23 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import RowMapping
+from sqlalchemy import Connection, RowMapping, select
 
 from watcher.core.durations.current_run import Bounds
 from watcher.core.timestamps import from_text, to_text
 from watcher.core.training.absence import GoodVersion, Missing
 from watcher.core.training.retraining import Retraining, RetrainingRef
+from watcher.store import schema
 from watcher.store.runs.updates import read_cycle, write_cycle
 
 Row = dict[str, Any]
+
+
+def retraining_of(connection: Connection, ref: RetrainingRef) -> Retraining | None:
+    """Return the state of a retraining; ``None`` where no training of it is known."""
+    query = select(schema.retraining).where(schema.retraining.c.subject == ref.subject)
+    row = connection.execute(query).mappings().first()
+    return None if row is None else read_retraining(row)
 
 
 def retraining_row(state: Retraining) -> Row:

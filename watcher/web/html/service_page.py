@@ -2,33 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from watcher.config import Config
-from watcher.core.durations.usual_durations import UsualDurations
+from watcher.core.event import Kind
 from watcher.core.health.problems import DaemonHealth
+from watcher.core.messages.update import update_seconds
+from watcher.core.training.absence import OverdueFacts
+from watcher.core.training.comparison import UsualFacts
 from watcher.core.training.model import ServiceRef
+from watcher.core.training.overdue import RetrainingRules, expected_start
+from watcher.core.training.retraining import RetrainingRef
 from watcher.operations.errors import OperationRefusedError
 from watcher.reading.overview import failure_of
 from watcher.reading.services import service_part
 from watcher.reading.status import StorePlace, read_status
-from watcher.reading.trainings import planned
-from watcher.reports.overview import OpenProblem
-from watcher.reports.runs.stats import By, run_rows, tallied
+from watcher.reading.trainings import planned, present_population, samples_of
+from watcher.reports.overview import OpenProblem, unpolled
+from watcher.reports.runs.stats import By, Tally, tallied
 from watcher.reports.status import KnownTraining, StatusReport
 from watcher.reports.trainings import Selection, service_names
 from watcher.store.runs.latest import RunResult, TypeRef, latest_results
 from watcher.store.runs.queries import Period, run_lines
-from watcher.store.views import Views
+from watcher.store.runs.retrainings import retraining_of
+from watcher.store.views import EventHistory, HistoryFilter, Views
 from watcher.web.html.language.texts import Texts
 from watcher.web.html.outages import Outages
+from watcher.web.html.overview_page import notified_text
 
 RESULTS: Final = 10
 TRAININGS: Final = 50
 LENGTH: Final = timedelta(days=90)
+UPDATES: Final = 8
+"""Updates of a type that the page shows."""
+_UPDATE_ENDS: Final = frozenset({Kind.UPDATE_SUCCEEDED.value, Kind.UPDATE_FAILED.value})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,10 +50,21 @@ class TypeSummary:
     runs: int
     rate: int | None
     """The share of completed runs in percent; ``None`` where none completed or failed."""
-    usual: UsualDurations | None
-    in_progress: KnownTraining | None
+    usual: UsualFacts | None
+    """How long the runs that the latest one resembles take, as messages say it: not only those of 90 days."""
+    running: Sequence[KnownTraining]
+    """Those in progress, the latest first."""
     failure: OpenProblem | None
     """Its latest run, if that failed."""
+    next_start: OverdueFacts | None = None
+    """When the next training, or the next update by a cycle, is expected; ``None`` where none is."""
+    updates: Sequence[EventHistory] = ()
+    """The latest updates of its latest version that have ended, the newest last."""
+
+    @property
+    def in_progress(self) -> KnownTraining | None:
+        """The latest training in progress; ``None`` without one."""
+        return self.running[0] if self.running else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +96,10 @@ class ServicePage:
                 texts=texts,
             ),
             "groups": self.groups,
-            "runs": any(group.results for group in self.groups),
+            "due_rule": due_rule,
+            "update_seconds": lambda item: None if item.event.update is None else update_seconds(item.event.update),
+            "who": lambda item: notified_text(item, texts),
+            "unpolled": unpolled(self.part.trainings, self.part.polls, self.part.incidents),
             "trainings": self.part.trainings,
             "more": self.part.more,
         }
@@ -102,30 +126,54 @@ def read_service_page(  # noqa: PLR0913, PLR0917 - the parts of one page
         name=min(service_names(polls).get(service, ()), default=service.service),
         labels={} if attributes is None else attributes.labels,
         links={} if attributes is None else attributes.links_of(service),
-        groups=_groups(views, service, part.trainings, now),
+        groups=_groups(views, part, service, RetrainingRules() if attributes is None else attributes.retraining_rules),
     )
 
 
-def _groups(
-    views: Views, service: ServiceRef, trainings: Sequence[KnownTraining], now: datetime
-) -> Sequence[TypeSummary]:
-    period = Period(since=now - LENGTH, before=now)
-    rows = run_rows(tallied(run_lines(views.connection, period, service), By.TYPE), {})
-    known = {row.group.type or "": row for row in rows}
-    busy = {item.snapshot.ref.type: item for item in trainings if item.snapshot.run is not None}
-    groups = []
-    for kind in sorted({*known, *busy}):
-        row, of = known.get(kind), TypeRef(service.account, service.service, kind)
-        rate = None if row is None else row.success_rate
-        groups.append(
-            TypeSummary(
-                of=of,
-                results=latest_results(views.connection, of, RESULTS),
-                runs=0 if row is None else row.runs,
-                rate=None if rate is None else round(rate * 100),
-                usual=None if row is None else row.usual,
-                in_progress=busy.get(kind),
-                failure=failure_of(views, of),
-            )
+def _groups(views: Views, part: StatusReport, service: ServiceRef, rules: RetrainingRules) -> list[TypeSummary]:
+    period = Period(since=part.at - LENGTH, before=part.at)
+    tallies = tallied(run_lines(views.connection, period, service), By.TYPE)
+    known = {group.type or "": tally for group, tally in tallies.items()}
+    trainings: dict[str, list[KnownTraining]] = {}
+    for item in part.trainings:
+        trainings.setdefault(item.snapshot.ref.type, []).append(item)
+    busy = {kind for kind, found in trainings.items() if any(map(_is_running, found))}
+    samples = samples_of(views, part.at)
+
+    def summary(kind: str) -> TypeSummary:
+        of, tally = TypeRef(service.account, service.service, kind), known.get(kind, Tally())
+        state = retraining_of(views.connection, RetrainingRef(of.account, of.service, of.type))
+        rate, own = tally.success_rate, trainings.get(kind, ())
+        return TypeSummary(
+            of=of,
+            results=latest_results(views.connection, of, RESULTS),
+            runs=tally.runs,
+            rate=None if rate is None else round(rate * 100),
+            usual=samples.usual(present_population(views, of)),
+            running=[item for item in own if _is_running(item)],
+            failure=failure_of(views, of),
+            next_start=None if state is None else expected_start(state, rules),
+            updates=_updates(views, own),
         )
-    return groups
+
+    return [summary(kind) for kind in sorted({*known, *busy})]
+
+
+def due_rule(facts: OverdueFacts) -> str:
+    """Return the key of the text about the rule by which a start is expected."""
+    if facts.by_cycle:
+        return "by-cycle"
+    return "by-setting" if facts.starts is None else "by-starts"
+
+
+def _is_running(item: KnownTraining) -> bool:
+    return item.snapshot.run is not None
+
+
+def _updates(views: Views, trainings: Iterable[KnownTraining]) -> Sequence[EventHistory]:
+    """Return the latest updates of the latest version of a type that has any, the newest last."""
+    updated = (item.snapshot for item in trainings if item.snapshot.updates and item.snapshot.updates.statuses)
+    latest = max(updated, key=lambda snapshot: snapshot.changed_before or snapshot.first_seen_at, default=None)
+    if latest is None:
+        return ()
+    return views.history(HistoryFilter(subject=latest.ref.subject, kinds=_UPDATE_ENDS, limit=UPDATES))

@@ -224,7 +224,6 @@ ENGLISH: Final[Mapping[str, str]] = MappingProxyType(
         "version": "Version",
         "result": "Result",
         "duration": "Duration",
-        "durations-alt": "Durations of the runs of the last 90 days, with the usual band; the tables have the same.",
         "trainings": "Trainings",
         "status": "Status",
         "since": "Since",

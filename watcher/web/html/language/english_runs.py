@@ -27,6 +27,21 @@ ENGLISH_RUNS: Final[Mapping[str, str]] = MappingProxyType(
         "{low} to {high}, {n} runs of this type in the account",
         "options-changed": "Options changed",
         "hint": "Hint, not a diagnosis:",
+        # A type of a service.
+        "durations-of": "Durations of the runs of {type} in the last 90 days, with the usual band; "
+        "the table has the latest.",
+        "retrains": "Retrains",
+        "every": "every {period}",
+        "by-setting": "by expect_every",
+        "by-cycle": "by the cycle of the service",
+        "by-starts": "{n} start known|{n} starts known",
+        "next-start": "next by {time}",
+        "start-was-due": "was due by {time}",
+        "updates-of": "Updates of",
+        "update": "Update",
+        "counts": "Counts",
+        "notified-of": "Notified",
+        "no-run-90d": "No run has ended within 90 days.",
         # The other runs of its service and type.
         "other-runs": "Other runs",
         "no-other-run": "No other run has ended.",
