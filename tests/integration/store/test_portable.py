@@ -59,6 +59,7 @@ from watcher.store.outbox import Outbox
 from watcher.store.polls import PollStore
 from watcher.store.retention import Retention
 from watcher.store.runs import history, latest, queries
+from watcher.store.runs.retrainings import retraining_of
 from watcher.store.silences import SilenceRefusedError, Silences
 from watcher.store.sql import bulk
 from watcher.store.sql.write_faults import WriteFault, fault_of
@@ -344,6 +345,9 @@ def read_runs(database: Database) -> None:
         assert [item.ref for item in latest.latest_results(reading, of, 3)] == [known.ref]
         assert [item.ref for item in latest.latest_ends(reading, 3)] == [known.ref]
         assert latest.failures_since(reading, of, "") == 0
+        assert latest.first_failure_since(reading, of, "") is None
+        assert latest.latest_hpo(reading, of) is False
+        retraining_of(reading, RetrainingRef(of.account, of.service, of.type))
         completed = latest.last_completed(reading, of)
         assert completed is not None
         assert completed.ref == known.ref

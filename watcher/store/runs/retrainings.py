@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Connection, RowMapping, bindparam, select
 
 from watcher.core.durations.current_run import Bounds
 from watcher.core.timestamps import from_text, to_text
@@ -16,12 +16,12 @@ from watcher.store import schema
 from watcher.store.runs.updates import read_cycle, write_cycle
 
 Row = dict[str, Any]
+_ONE: Final = select(schema.retraining).where(schema.retraining.c.subject == bindparam("subject"))
 
 
 def retraining_of(connection: Connection, ref: RetrainingRef) -> Retraining | None:
     """Return the state of a retraining; ``None`` where no training of it is known."""
-    query = select(schema.retraining).where(schema.retraining.c.subject == ref.subject)
-    row = connection.execute(query).mappings().first()
+    row = connection.execute(_ONE, {"subject": ref.subject}).mappings().first()
     return None if row is None else read_retraining(row)
 
 
