@@ -199,7 +199,7 @@ def test_an_event_that_shared_a_message_was_in_none_of_its_own(config: Config) -
     # The setting that grouped it may have been removed since.
     sent = SentDelivery(created_at=NOW, attempted_at=NOW, next_at=None, may_be_repeat=False, events=3)
     found = trail(config, sample_event(FAILED, config, NOW), routed(1, 3), outcome("ml-ops"), sent={"msg_ml-ops": sent})
-    assert "In one message with 2 other events." in dict(lines(found))["ml-ops"]
+    assert "In one message with 2 other events." in delivery(found)
     assert "Grouping" not in dict(lines(found))
 
 
