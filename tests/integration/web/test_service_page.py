@@ -131,6 +131,13 @@ async def test_a_type_says_how_often_it_retrains_by_which_rule_and_when_next(sit
     assert "Retrains" not in text_of(await group(site, "pop"))
 
 
+async def test_a_type_without_a_failure_names_its_last_good_version_and_its_age(site: SignedSite) -> None:
+    found = await group(site, "relatedItem")
+    assert re.search(r'Last good version</dt><dd><a href="[^"]*/relatedItem/v1"', found)
+    assert "v124 h old" in text_of(found)
+    assert "Last good version</dt>" not in await group(site, "pop")
+
+
 async def test_the_updates_of_the_present_version_are_a_table(site: SignedSite) -> None:
     found = await group(site, "personalRecommend")
     rows = [text_of(row) for row in re.findall(r"<tr>(<td class=\"nb\">.*?)</tr>", found)]

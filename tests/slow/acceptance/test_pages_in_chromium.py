@@ -425,10 +425,12 @@ def test_an_outage_leaves_the_last_known_state_and_is_accessible(browser: Browse
         for scheme, width in (("light", 1280), ("dark", 360)):
             size = {"width": width, "height": 800}
             with browser.new_context(color_scheme=scheme, viewport=size, storage_state=state) as context:  # type: ignore[arg-type]  # literals
-                page = visit(context, place).go("/")
-                assert "known" in page.inner_text("#live-progress")
-                assert [item["id"] for item in Axe().run(page).response["violations"]] == []
-                assert page.evaluate("document.documentElement.scrollWidth") == width
+                other = visit(context, place)
+                for target, part in (("/", "#live-progress"), (path, "#live-service")):
+                    page = other.go(target)
+                    assert "known" in page.inner_text(part)
+                    assert [item["id"] for item in Axe().run(page).response["violations"]] == []
+                    assert page.evaluate("document.documentElement.scrollWidth") == width
     finally:
         urlopen(Request(faults, method="DELETE")).close()  # noqa: S310 - our own server
     person.page.locator("#live-outages:empty").wait_for(state="attached", timeout=120_000)
