@@ -27,6 +27,7 @@ TARGETS = [SHOP, "/training/main/shop0000001/pop/w0"]
 
 def site(folder: Path, *subjects: str) -> SignedSite:
     """Return the pages of a store whose poll fails, with open incidents about these subjects."""
+    folder.mkdir(exist_ok=True)
     path = make_store(folder)
     state = PollState(
         key=SERVICE.subject,
@@ -88,3 +89,15 @@ def test_each_incident_that_includes_a_service_is_named_by_what_it_is_about(tmp_
     names = ["Account main", "Access to updates of account main", "=shop pop w0"]
     assert [name in text for name in names] == [True] * 3
     assert text.count("has been unreachable since") == 3
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_the_bar_of_a_training_that_cannot_be_polled_is_dashed_after_the_last_answer(
+    tmp_path: Path, target: str
+) -> None:
+    found = {
+        subject: asyncio.run(site(tmp_path / name, subject).get(target)).body.decode()
+        for name, subject in (("own", SERVICE.subject), ("other", "service:main/other"))
+    }
+    assert [page.count('class="tb-now"') for page in found.values()] == [1, 1]
+    assert [page.count('class="tb-unk"') for page in found.values()] == [1, 0]

@@ -15,6 +15,7 @@ from watcher.core.messages.text import plain_text
 from watcher.core.messages.training import compose
 from watcher.core.training.comparison import MOST_CHANGES, SettingChange, options_of
 from watcher.core.training.run import EndedStage
+from watcher.reports.overview import unpolled
 from watcher.reports.runs.context import RunContext
 from watcher.reports.runs.runs import left_stages
 from watcher.reports.trail import Trail
@@ -62,6 +63,7 @@ def training_values(
         if page.poll is None
         else page.poll.poll.attributes_of(snapshot.ref).links_of(snapshot.ref.service_ref, snapshot.ref)
     )
+    polls = () if page.poll is None else (page.poll,)
     return {
         "nav": "overview",
         "page": page,
@@ -69,9 +71,10 @@ def training_values(
         "ref": snapshot.ref,
         "name": page.training.name or snapshot.ref.service,
         "progress": page.training.progress,
+        "unpolled": unpolled([page.training], polls, page.incidents).get(snapshot.ref),
         "outages": Outages(
             incidents=page.incidents,
-            polls=() if page.poll is None else (page.poll,),
+            polls=polls,
             all_problems=page.problems,
             names={} if page.training.name is None else {snapshot.ref.service_ref: page.training.name},
             texts=texts,
