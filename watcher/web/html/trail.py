@@ -18,9 +18,10 @@ from watcher.core.routing.reason import RoutingCode
 from watcher.core.routing.routes import Group
 from watcher.core.routing.silence import EXEMPT, Silence
 from watcher.core.training.catch_up import OWN_GROUP
-from watcher.reports.actions import reasons_text
+from watcher.reports.actions import action_text, reasons_text
 from watcher.reports.route import TriedRoute
 from watcher.reports.trail import DeliveryTrail, Trail
+from watcher.store.views import DeliveryOutcome
 from watcher.web.html.language.texts import Texts
 from watcher.web.html.overview_page import silence_text
 from watcher.web.html.times import PageTimes, duration
@@ -197,8 +198,7 @@ class TrailTexts:
             yield t("sent-attempts-last", n=outcome.attempts, time=at(attempted))
         if sent is not None and sent.events > 1:
             yield t("sent-together", n=sent.events - 1)
-        reason = "" if outcome.state is State.DELIVERED else reason_text(outcome.reason, t.words)
-        if reasons := reasons_text(reason, outcome.actions, t.words):
+        if reasons := self._reasons(outcome):
             yield t("sent-reason", reason=reasons)
         if sent is not None and sent.may_be_repeat:
             yield t("sent-in-doubt")
@@ -207,6 +207,13 @@ class TrailTexts:
         # The answer may end in any way, so no sentence follows it.
         if outcome.answer:
             yield t("sent-answer", answer=outcome.answer)
+
+    def _reasons(self, outcome: DeliveryOutcome) -> str:
+        """Return why it ended or waits, and what people did; where that is the reason, in the order of their acts."""
+        words = self.texts.words
+        reason = "" if outcome.state is State.DELIVERED else reason_text(outcome.reason, words)
+        is_act = reason in {action_text(action, words) for action in outcome.actions}
+        return reasons_text("" if is_act else reason, outcome.actions, words)
 
     def _numbers(self, numbers: Sequence[int]) -> str:
         return ", ".join(str(number) for number in numbers)

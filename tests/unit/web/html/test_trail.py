@@ -14,7 +14,7 @@ from tests.unit.reports.facts import NOW
 from tests.unit.reports.test_route import TEXT
 from watcher.config import Config, load
 from watcher.core.action import Action, ActionKind
-from watcher.core.delivery.reason import NO_REASON, Reason, http_reason, text_reason
+from watcher.core.delivery.reason import NO_REASON, Reason, ReasonCode, http_reason, text_reason
 from watcher.core.delivery.state import State
 from watcher.core.event import Event, Kind
 from watcher.core.routing.matcher import Matcher
@@ -168,6 +168,18 @@ def test_a_delivery_has_its_attempts_its_answer_and_its_next_attempt(config: Con
         f"Reason: http 503, retried by kim. It may have arrived twice. Next attempt at {next_at:%H:%M:%S}. "
         "Last answer: busy"
     )
+
+
+def test_what_people_did_to_a_delivery_stands_in_its_order(config: Config) -> None:
+    done = (action(ActionKind.RETRY, "kim"), action(ActionKind.DROP, "lee"))
+    reason = Reason(code=ReasonCode.DROPPED, name="lee")
+    found = trail(
+        config,
+        sample_event(FAILED, config, NOW),
+        routed(1, 3),
+        outcome("ml-ops", State.DROPPED, reason=reason, actions=done),
+    )
+    assert "Reason: retried by kim, dropped by lee." in delivery(found)
 
 
 def test_a_delivery_that_has_arrived_has_the_time_and_who_retried_it(config: Config) -> None:
