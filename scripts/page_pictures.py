@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
@@ -37,8 +37,29 @@ labels = {{ team = "search", env = "prod" }}
 [receiver.ml-ops]
 kind = "log"
 """
+REFUSING_RECEIVER: Final = """
+[receiver.search-jobs]
+kind = "webhook"
+url = "http://127.0.0.1:{api}/jobs"
+"""
 KEYS: Final = {"NCP_ACCESS_KEY": "a-key", "NCP_SECRET_KEY": "a-secret"}
-SIZES: Final = {"page-overview": (1280, 1500), "page-service": (1280, 1250), "page-training": (1280, 1250)}
+COMMAND: Final = (sys.executable, "-m", "watcher")
+SILENCE: Final = ("service=*", "--for", "4h", "--why", "moving the data to another bucket", "--by", "mina")
+# With this seed and share, a problem is open.
+HISTORY: Final = (
+    *("--history", "40", "--services", "7", "--seed", "5", "--failures", "0.12"),
+    *("--into", "{folder}/history.db", "--serve"),
+)
+CHANGING: Final = ("--services", "4", "--seed", "5", "--failures", "0.5", "--pace", "2s")
+REFUSED: Final = 4
+"""The deliveries on the picture that the receiver refuses."""
+SIZES: Final = {
+    "page-overview": (1280, 1500),
+    "page-service": (1280, 1250),
+    "page-training": (1280, 1250),
+    "page-deliveries": (1280, 900),
+    "page-silences": (1280, 900),
+}
 CHROMIUM: Final = (
     *(
         "chromium",
@@ -54,43 +75,43 @@ CHROMIUM: Final = (
 
 def main() -> None:
     """Take the pictures."""
-    with running() as url:
+    with running(CONFIG, *HISTORY) as (url, _):
         text = read(url)
-        paths = {
-            "page-overview": "/",
-            "page-service": found(r'href="(/service/[^"]+)"', text),
-            "page-training": found(r'class="rows s ends">.*?href="(/training/[^"]+)"', text),
-        }
-        for name, path in paths.items():
-            width, height = SIZES[name]
-            picture(url + path, FOLDER / f"{name}.png", width, height)
+        take("page-overview", url)
+        take("page-service", url + found(r'href="(/service/[^"]+)"', text))
+        take("page-training", url + found(r'class="rows s ends">.*?href="(/training/[^"]+)"', text))
         picture(url, FOLDER / "page-phone.png", 390, 1200)
+    with running(CONFIG + REFUSING_RECEIVER, *CHANGING) as (url, config):
+        waiting = f"{url}/api/v1/deliveries?receiver=search-jobs"
+        wait_until(lambda: len(json.loads(read(waiting))["deliveries"]) >= REFUSED, "the receiver refuses too little")
+        take("page-deliveries", f"{url}/deliveries")
+        subprocess.run([*COMMAND, "silence", "add", *SILENCE, "--config", config], check=True, env=environment())  # noqa: S603 - our own command
+        take("page-silences", f"{url}/silences")
 
 
 @contextmanager
-def running() -> Iterator[str]:
-    """Run a simulated AiTEMS and a daemon; yield the address of the pages."""
+def running(config: str, *simulated: str) -> Iterator[tuple[str, Path]]:
+    """Run a simulated AiTEMS and a daemon; yield the address of the pages and the file of the configuration."""
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder, api, web = Path(name), free_port(), free_port()
         keys = ("--access-key", KEYS["NCP_ACCESS_KEY"], "--secret-key", KEYS["NCP_SECRET_KEY"])
-        # With this seed and share, a problem is open.
-        invented = ("--history", "40", "--services", "7", "--seed", "5", "--failures", "0.12")
-        history = [*invented, "--into", str(folder / "history.db"), "--serve"]
-        stack.enter_context(program("simulate", *history, "--port", str(api), *keys))
-        (folder / "config.toml").write_text(CONFIG.format(web=web, api=api))
+        words = [word.format(folder=folder) for word in simulated]
+        stack.enter_context(program("simulate", *words, "--port", str(api), *keys))
+        file = folder / "config.toml"
+        file.write_text(config.format(web=web, api=api))
         wait_for(f"http://127.0.0.1:{api}/_control")
-        stack.enter_context(program("run", "--config", str(folder / "config.toml")))
+        stack.enter_context(program("run", "--config", str(file)))
         url = f"http://127.0.0.1:{web}"
         wait_for(f"{url}/healthz")
-        wait_for_polls(f"{url}/api/v1/status")
-        yield url
+        wait_until(lambda: is_polled(json.loads(read(f"{url}/api/v1/status"))["polls"]), "some polls have no answer")
+        yield url, file
 
 
 @contextmanager
 def program(*args: str) -> Iterator[None]:
     """Run a command of ours while the block runs."""
     with subprocess.Popen(  # noqa: S603 - our own command
-        [sys.executable, "-m", "watcher", *args],
+        [*COMMAND, *args],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         env=environment(),
@@ -104,6 +125,11 @@ def program(*args: str) -> Iterator[None]:
 def environment() -> dict[str, str]:
     """Return the environment of a command: the keys of the simulated AiTEMS, and a zone."""
     return {**os.environ, **KEYS, "TZ": "Asia/Seoul"}
+
+
+def take(name: str, url: str) -> None:
+    """Take the picture of this name."""
+    picture(url, FOLDER / f"{name}.png", *SIZES[name])
 
 
 def picture(url: str, path: Path, width: int, height: int) -> None:
@@ -128,24 +154,29 @@ def found(pattern: str, text: str) -> str:
 
 def wait_for(url: str) -> None:
     """Wait until an address answers."""
-    for _ in range(300):
+
+    def answers() -> bool:
         try:
             read(url)
         except URLError:
-            time.sleep(0.1)
-        else:
-            return
-    raise SystemExit(f"{url} does not answer")
+            return False
+        return True
+
+    wait_until(answers, f"{url} does not answer")
 
 
-def wait_for_polls(url: str) -> None:
-    """Wait until each poll has an answer, so that the pages know every service."""
+def is_polled(polls: Sequence[Mapping[str, object]]) -> bool:
+    """Return whether each poll has an answer, so that the pages know every service."""
+    return bool(polls) and all(poll["answered_at"] for poll in polls)
+
+
+def wait_until(condition: Callable[[], object], otherwise: str) -> None:
+    """Wait half a minute until a condition holds."""
     for _ in range(300):
-        polls = json.loads(read(url))["polls"]
-        if polls and all(poll["answered_at"] for poll in polls):
+        if condition():
             return
         time.sleep(0.1)
-    raise SystemExit("some polls have no answer after half a minute")
+    raise SystemExit(f"{otherwise} after half a minute")
 
 
 def free_port() -> int:
