@@ -44,7 +44,7 @@ url = "http://127.0.0.1:{api}/jobs"
 """
 KEYS: Final = {"NCP_ACCESS_KEY": "a-key", "NCP_SECRET_KEY": "a-secret"}
 COMMAND: Final = (sys.executable, "-m", "watcher")
-SILENCE: Final = ("service=*", "--for", "4h", "--why", "moving the data to another bucket", "--by", "mina")
+SILENCE: Final = ("type=pop", "--for", "4h", "--why", "moving the data to another bucket", "--by", "mina")
 # With this seed and share, a problem is open.
 HISTORY: Final = (
     *("--history", "40", "--services", "7", "--seed", "5", "--failures", "0.12"),

@@ -29,18 +29,20 @@ NO_MENTION = "Without its mention, which Slack refused"
 
 
 @asynccontextmanager
-async def bot(url: str, *, token: str = TOKEN, channel: str = CHANNEL) -> AsyncIterator[SlackReceiver]:
-    http = HttpClient(HttpSettings(timeout_seconds=1.0), Clock())
+async def bot(
+    url: str, *, token: str = TOKEN, channel: str = CHANNEL, timeout_seconds: float = 30.0
+) -> AsyncIterator[SlackReceiver]:
+    http = HttpClient(HttpSettings(timeout_seconds=timeout_seconds), Clock())
     spec = Spec(name="ml-ops", http=http, clock=Clock(), secret=lambda: Secret(token), channel=channel, api_url=url)
     yield SlackReceiver(spec)
     await http.aclose()
 
 
 @asynccontextmanager
-async def slack_and_bot(**facts: Any) -> AsyncIterator[tuple[LocalSlack, SlackReceiver]]:
+async def slack_and_bot(timeout_seconds: float = 30.0, **facts: Any) -> AsyncIterator[tuple[LocalSlack, SlackReceiver]]:
     """Yield a local Slack without a rate limit by default, and a bot in it."""
     slack = LocalSlack(**({"pace": Bucket(1e9, 1.0)} | facts))
-    async with local_slack(slack), bot(slack.url) as receiver:
+    async with local_slack(slack), bot(slack.url, timeout_seconds=timeout_seconds) as receiver:
         yield slack, receiver
 
 
@@ -119,7 +121,9 @@ async def test_mentions_of_the_routes_are_sent_unescaped() -> None:
     ],
 )
 async def test_the_history_shows_whether_an_uncertain_attempt_arrived(fault: str, posted: int) -> None:
-    async with slack_and_bot(fault=in_turn([fault])) as (slack, receiver):
+    # Only an answer that never comes is waited for.
+    timeout_seconds = 1.0 if fault in {SlackFault.HANG, SlackFault.LATE_HANG} else 30.0
+    async with slack_and_bot(timeout_seconds, fault=in_turn([fault])) as (slack, receiver):
         uncertain = request()
         assert isinstance(await receiver.send(uncertain), Uncertain)
         assert len(slack.messages) == posted
@@ -270,7 +274,7 @@ async def test_a_burst_is_rate_limited_with_a_requested_wait() -> None:
 async def test_r21_a_wrong_token_is_refused_and_a_rotated_one_is_used() -> None:
     tokens = ["xoxb-0000000000-wrong-and-quite-long-too"]
     slack = LocalSlack()
-    http = HttpClient(HttpSettings(timeout_seconds=1.0), Clock())
+    http = HttpClient(HttpSettings(timeout_seconds=30.0), Clock())
     async with local_slack(slack):
         spec = Spec(
             name="r",
