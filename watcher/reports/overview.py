@@ -192,6 +192,15 @@ class Overview:
         """The trainings in progress that cannot be polled, with the latest answer about each."""
         return unpolled(self.status.trainings, self.status.polls, self.outages)
 
+    def is_polled(self, service: ServiceRef) -> bool:
+        """Return whether the known state of a service is its present one, and not that of before a start or outage."""
+        own = [polled for polled in self.status.polls if polled.poll.service == service]
+        cut_off = any(polled.untried or self._is_cut_off(polled) for polled in own)
+        return not cut_off and not self.status.first_round_pending
+
+    def _is_cut_off(self, polled: PollReport) -> bool:
+        return polled.failing and any(is_about(outage.subject, polled.poll) for outage in self.outages)
+
     def failures_of(self, outage: Incident) -> int:
         """Return the number of failed polls in a row that an open incident is about."""
         return failures_of(outage, self.status.polls)

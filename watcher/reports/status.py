@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
@@ -41,6 +42,17 @@ if TYPE_CHECKING:
     from watcher.store.delivery.views import DeliveryView
     from watcher.store.unannounced import UnannouncedEvent
     from watcher.store.views import QueueState
+
+
+class Condition(StrEnum):
+    """The condition of the watcher in one word; ``/readyz`` and the pages have the same."""
+
+    OK = "ok"
+    NOT_OK = "not-ok"
+    STARTING = "starting"
+    """Not everything was polled since the start of the daemon."""
+    NOTHING_POLLED = "nothing-polled"
+    """No service is watched, or none was found yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,14 +159,43 @@ class StatusReport:
         return status_json(self)
 
     @property
+    def condition(self) -> Condition:
+        """The condition of the watcher: it is only OK once everything was polled, and nothing is wrong."""
+        if self.problems:
+            return Condition.NOT_OK
+        if self.is_starting:
+            return Condition.STARTING
+        return Condition.OK if self.services or self.faulty_file else Condition.NOTHING_POLLED
+
+    @property
+    def is_starting(self) -> bool:
+        """Whether not everything was polled since the start; the store alone shows only what was never polled."""
+        return self.first_round_pending or any(polled.untried for polled in self.polls)
+
+    @property
+    def first_round_pending(self) -> bool:
+        """Whether the daemon says that it has not polled everything yet."""
+        return any(reason.code is NotReady.FIRST_ROUND for reason in self.daemon.reasons)
+
+    @property
+    def services(self) -> frozenset[ServiceRef]:
+        """The services that are polled."""
+        return frozenset(polled.poll.service for polled in self.polls if not polled.poll.discovers)
+
+    @property
     def summary(self) -> str:
         """The status in one line."""
-        if problems := self.problems:
+        condition = self.condition
+        if condition is Condition.NOT_OK:
+            problems = self.problems
             return f"NOT OK: {counted(len(problems), 'problem')}, the gravest: {problems[0].text}"
-        services = {polled.poll.service for polled in self.polls if not polled.poll.discovers}
-        in_progress = self.totals.of(Phase.IN_PROGRESS)
-        polling = "" if self.faulty_file else f"polling {counted(len(services), 'service')}, "
-        return f"OK: {polling}{counted(in_progress, 'training')} in progress"
+        if condition is Condition.NOTHING_POLLED:
+            return "NOTHING POLLED: no watch has a service; aitems-watcher discover lists those of an account"
+        in_progress = counted(self.totals.of(Phase.IN_PROGRESS), "training")
+        if condition is Condition.STARTING:
+            return f"STARTING: not everything was polled since the start, {in_progress} in progress"
+        polling = "" if self.faulty_file else f"polling {counted(len(self.services), 'service')}, "
+        return f"OK: {polling}{in_progress} in progress"
 
 
 def known(

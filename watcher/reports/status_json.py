@@ -28,6 +28,7 @@ def status_json(report: StatusReport) -> dict[str, object]:
     """Return the report for programs; texts from AiTEMS are unchanged."""
     return {
         "at": to_text(report.at),
+        "condition": report.condition.value,
         "trainings": [known_json(item) for item in report.trainings],
         "more_trainings": report.more,
         "totals": _totals_json(report.totals),

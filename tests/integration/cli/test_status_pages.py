@@ -141,7 +141,7 @@ def test_of_many_only_those_in_progress_are_listed_the_longest_first(run: Run, s
     assert [line.split()[2] for line in rows(shown.out)] == [f"busy{number:03}" for number in range(24, 4, -1)]
     assert "only these 20 are listed; add --all" in shown.out
     assert "145 trainings: 90 completed, 30 learningFailed, 25 learning" in shown.out
-    assert "OK: polling 3 services, 25 trainings in progress" in shown.out
+    assert "STARTING: not everything was polled since the start, 25 trainings in progress" in shown.out
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_a_service_has_a_page(run: Run, store: Callable[..., Path], name: str) -
     assert shown.status == 0
     assert len(rows(shown.out)) == 20
     assert "other" not in shown.out
-    assert "OK: polling 1 service, 25 trainings in progress" in shown.out
+    assert "STARTING: not everything was polled since the start, 25 trainings in progress" in shown.out
 
 
 def test_a_name_in_two_accounts_needs_the_account(run: Run, store: Callable[..., Path]) -> None:

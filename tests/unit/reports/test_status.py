@@ -31,6 +31,7 @@ from watcher.core.delivery.receiver_state import ReceiverState
 from watcher.core.delivery.state import State
 from watcher.core.durations.current_run import Bounds
 from watcher.core.health.problems import RUNNING
+from watcher.core.health.readiness import NotReady, NotReadyReason
 from watcher.core.incidents.model import Incident
 from watcher.core.messages.advice import advice
 from watcher.core.polling.deviation import Deviation
@@ -304,12 +305,27 @@ def test_failing_polls_incidents_and_failed_deliveries_are_problems() -> None:
 
 
 def test_without_problems_the_last_line_counts_services_and_trainings_in_progress() -> None:
-    assert shown(report()).endswith("\nOK: polling 0 services, 0 trainings in progress\n")
     polls = [PollReport(poll=poll(), state=state()), PollReport(poll=poll(training=POP), state=state())]
     done = snapshot(ref=TrainingRef(POP.account, POP.service, POP.type, "v2"), status="completed")
     unwatched = snapshot(ref=TrainingRef("main", "other", "pop", "v3"))
     text = shown(report([snapshot(), done, unwatched], polls))
     assert text.endswith("\nOK: polling 1 service, 1 training in progress\n")
+
+
+def test_the_last_line_says_ok_only_when_everything_was_polled_since_the_start() -> None:
+    polled = PollReport(poll=poll(), state=state())
+    untried = PollReport(poll=poll(), state=PollState(key="x"))
+    pending = NotReadyReason(code=NotReady.FIRST_ROUND, detail="x")
+    waiting = replace(report(polls=[polled]), daemon=replace(report().daemon, reasons=(pending,)))
+    starting = "\nSTARTING: not everything was polled since the start, 0 trainings in progress\n"
+    assert shown(waiting).endswith(starting)
+    assert shown(report(polls=[polled, untried])).endswith(starting)
+    assert shown(report()).splitlines()[-1].startswith("NOTHING POLLED: ")
+    assert [status_json(item)["condition"] for item in (waiting, report(), report(polls=[polled]))] == [
+        "starting",
+        "nothing-polled",
+        "ok",
+    ]
 
 
 def test_an_open_incident_is_shown_with_its_subject() -> None:
@@ -361,12 +377,12 @@ def test_json_has_the_same_data_as_the_tables() -> None:
 
 def test_a_deviation_is_shown_and_is_no_problem() -> None:
     deviation = Deviation(description=f"new field: {EVIL}", poll=SHOP.subject, seen_at=NOW, sample={"foo": "str"})
-    item = replace(report(), deviations=[deviation])
+    item = replace(report(polls=[PollReport(poll=poll(), state=state())]), deviations=[deviation])
     text = shown(item)
     assert not STEERING.search(text)
     assert "new field: red" in text
     assert f"2026-11-23 02:20:11  {SHOP.subject}" in text
-    assert text.endswith("OK: polling 0 services, 0 trainings in progress\n")
+    assert text.endswith("OK: polling 1 service, 0 trainings in progress\n")
     assert status_json(item)["deviations"] == [
         {
             "description": deviation.description,

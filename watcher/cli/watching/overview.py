@@ -50,7 +50,8 @@ def _verdict(lines: OverviewLines) -> None:
 def _steps(lines: OverviewLines) -> None:
     if not lines.values["steps"]:
         return
-    lines.heading("starting-card")
+    lines.out.line()
+    lines.out.line(plain(lines.values["steps_title"], HEADING))
     for done, title, text in lines.values["steps"]:
         mark = lines.t("done" if done else "to-do")
         lines.out.line(plain(title, GOOD if done else ""), ", ", plain(mark, FAINT))
@@ -121,9 +122,8 @@ def _unpolled_end(lines: OverviewLines, end: UsualEnd | None) -> Markup:
 def _watcher(lines: OverviewLines) -> None:
     status, last = lines.page.status, lines.values["last_poll"]
     backup = None if status.store is None else status.store.newest_backup
-    state = plain(lines.t("not-ready")) if lines.values["starting"] else plain(lines.t("ready"), GOOD)
-    if lines.page.watcher_problems:
-        state = plain(lines.t("has-problem"), WARN)
+    text, css = lines.values["watcher_state"]
+    state = plain(text, STYLES.get(css, ""))
     lines.out.line()
     lines.out.line(plain(lines.t("watcher"), HEADING), " ", state)
     facts = (

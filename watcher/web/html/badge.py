@@ -34,9 +34,9 @@ _PICTURE: Final = Markup(
 )
 
 
-def badge(row: ServiceRow, texts: Texts) -> str:
-    """Return the picture of a service."""
-    text, colour = state_of(row, texts)
+def badge(row: ServiceRow, texts: Texts, *, is_polled: bool) -> str:
+    """Return the picture of a service; ``is_polled`` says whether the row has its present state."""
+    text, colour = state_of(row, texts, is_polled=is_polled)
     name, state = _shown(row.name or row.service.service), _shown(text.unescape())
     left, right = _width(name), _width(state)
     return str(
@@ -56,13 +56,15 @@ def _width(text: str) -> int:
     return sum(PIXELS[character_width(character)] for character in text) + PADDING
 
 
-def state_of(row: ServiceRow, texts: Texts) -> tuple[Markup, str]:
+def state_of(row: ServiceRow, texts: Texts, *, is_polled: bool) -> tuple[Markup, str]:
     """Return the state of a service in a word or two, and its colour: the gravest problem, or that there is none."""
     found = [item.problem for item in row.types if item.problem is not None]
     for kind in OpenKind:
         same = [problem for problem in found if problem.kind is kind]
         if same:
             return texts(f"badge-{kind.value}", type=same[0].of.type), COLOURS[kind]
+    if not is_polled:
+        return texts("badge-not-polled"), NOTHING
     if row.is_busy:
         return texts("legend-in-progress"), BUSY
     # Only types with runs are known; the results of a service far down the list are not read.

@@ -22,6 +22,7 @@ from watcher.core.routing.silence import Silence
 from watcher.core.training.absence import Missing
 from watcher.core.training.model import ServiceRef, TrainingRef
 from watcher.reports.overview import FailingPolls, OpenKind, OpenProblem, Overview, ServiceRow
+from watcher.reports.status import Condition
 from watcher.store.runs.latest import TypeRef
 from watcher.store.views import EventHistory
 from watcher.web.html.fleet.filter import MOST_LISTED, MOST_ROWS, STATUSES, OverviewFilter, is_quiet, known_labels
@@ -45,6 +46,12 @@ _NOTIFIED: Final[Mapping[State, str]] = MappingProxyType(
     }
 )
 """The text about a delivery by its state; any other is under way."""
+
+_TO_A_SERVICE: Final = (
+    ("add-find", "add-find-text"),
+    ("add-watch", "add-watch-text"),
+    ("add-reload", "add-reload-text"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +111,7 @@ def overview_values(
     problems = [item for item in page.problems if item.of.service_ref in shown and item.kind in wanted.kinds]
     in_progress = [item for item in page.in_progress if item.snapshot.ref.service_ref in shown]
     answered = [polled.state.good_answered_at for polled in page.status.polls]
+    condition = page.status.condition
     return {
         "nav": "overview",
         "page": page,
@@ -121,9 +129,10 @@ def overview_values(
         "known_labels": known_labels(page, wanted),
         "most_rows": wanted.most_rows,
         "most_problems": MOST_LISTED if wanted.status in set(OpenKind) else MOST_FLAT,
-        **_verdict(page, len(page.problems) - len(problems), texts, times),
-        "starting": _is_starting(page),
-        "steps": _steps(page, texts) if _is_starting(page) and not page.status.totals.total else (),
+        **_verdict(page, condition, len(page.problems) - len(problems), texts, times),
+        "watcher_state": _watcher_state(page, texts),
+        "steps": _steps(page, condition, texts),
+        "steps_title": texts("add-card" if condition is Condition.NOTHING_POLLED else "starting-card"),
         "last_poll": max((time for time in answered if time is not None), default=None),
         "failing_polls": sum(polled.failing for polled in page.status.polls),
         "who": lambda item: notified_text(item, texts),
@@ -155,44 +164,62 @@ def problem_remedy(problem: Problem, texts: Texts) -> str:
     return str(texts(f"remedy-{problem.code.value}").unescape())
 
 
-def _verdict(page: Overview, elsewhere: int, texts: Texts, times: PageTimes) -> dict[str, object]:
+def _verdict(page: Overview, condition: Condition, elsewhere: int, texts: Texts, times: PageTimes) -> dict[str, object]:
     """Return the first line; ``elsewhere`` is the number of problems that the filter leaves out."""
     here = page.problem_count - elsewhere
-    polls = page.status.polls
-    if _is_starting(page):
-        done = len(polls) - sum(item.untried for item in polls)
-        known = _progress_text(page, texts, times) if page.status.totals.total else texts("none-known")
-        answered = texts("start-poll-text", done=done, n=len(polls))
-        return {
-            "headline": texts("starting"),
-            "icon": ("learn", "run"),
-            "subline": Markup(" ").join((answered, known)),
-        }
-    polled = {item.poll.service for item in polls if not item.poll.discovers}
-    subline = Markup(" ").join((texts("polling", n=len(polled)), _progress_text(page, texts, times)))
     if not page.problem_count:
-        return {"headline": texts("fine"), "icon": ("ok", "ok"), "subline": subline}
+        return _verdict_without_problem(page, condition, texts, times)
+    subline = Markup(" ").join((_polling_text(page, texts), _progress_text(page, texts, times)))
     icon = ("fail", "fail") if page.outages or any(item.failures for item in page.problems) else ("warn", "warn")
     headline = texts("problems-here", n=here, rest=elsewhere) if elsewhere else texts("problems", n=here)
     return {"headline": headline, "icon": icon, "subline": subline}
 
 
-def _is_starting(page: Overview) -> bool:
-    """Return whether the first polls are running, and nothing is wrong."""
-    return any(item.untried for item in page.status.polls) and not page.problem_count
+def _verdict_without_problem(page: Overview, condition: Condition, texts: Texts, times: PageTimes) -> dict[str, object]:
+    if condition is Condition.NOTHING_POLLED:
+        return {"headline": texts("nothing-polled"), "icon": ("todo", "idle"), "subline": texts("nothing-polled-text")}
+    known = _progress_text(page, texts, times) if page.status.totals.total else texts("none-known")
+    if condition is Condition.STARTING:
+        subline = Markup(" ").join((_answered_text(page, texts), known))
+        return {"headline": texts("starting"), "icon": ("learn", "run"), "subline": subline}
+    subline = Markup(" ").join((_polling_text(page, texts), known))
+    return {"headline": texts("fine"), "icon": ("ok", "ok"), "subline": subline}
 
 
-def _steps(page: Overview, texts: Texts) -> Sequence[tuple[bool, Markup, Markup]]:
-    """Return the steps of a start: whether one is done, its title and a line about it."""
+def _polling_text(page: Overview, texts: Texts) -> Markup:
+    return texts("polling", n=len(page.status.services))
+
+
+def _answered_text(page: Overview, texts: Texts) -> Markup:
+    """Say how many polls have an answer; the store does not show which of them are of before a restart."""
+    polls = page.status.polls
+    done = sum(not item.untried for item in polls)
+    return texts("restarted-text") if done == len(polls) else texts("start-poll-text", done=done, n=len(polls))
+
+
+def _watcher_state(page: Overview, texts: Texts) -> tuple[Markup, str]:
+    """Return whether the watcher is ready, as ``/readyz`` answers it, and the class of its colour."""
+    if page.watcher_problems:
+        return texts("has-problem"), "warn"
+    if page.status.is_starting:
+        return texts("not-ready"), "m"
+    return (texts("has-reasons"), "warn") if page.status.daemon.reasons else (texts("ready"), "ok")
+
+
+def _steps(page: Overview, condition: Condition, texts: Texts) -> Sequence[tuple[bool, Markup, Markup]]:
+    """Return the steps of a first start, or those to a first service: whether one is done, its title and its text."""
+    if condition is Condition.NOTHING_POLLED:
+        return [(False, texts(title), texts(text)) for title, text in _TO_A_SERVICE]
+    if condition is not Condition.STARTING or page.problem_count or page.status.totals.total:
+        return ()
     polls = page.status.polls
     accounts = {item.poll.service.account for item in polls}
     answered = {item.poll.service.account for item in polls if item.state.good_answered_at is not None}
-    done = sum(not item.untried for item in polls)
     configured = texts("start-config-text", n=len(accounts), receivers=len(page.receivers))
     return [
         (True, texts("start-config"), configured),
         *((name in answered, texts("start-key", account=name), Markup("")) for name in sorted(accounts)),
-        (False, texts("start-poll"), texts("start-poll-text", done=done, n=len(polls))),
+        (False, texts("start-poll"), _answered_text(page, texts)),
         (False, texts("start-change"), texts("start-change-text")),
     ]
 

@@ -257,7 +257,8 @@ class PageRoutes:
         row = next((row for row in page.services if row.service == service), None)
         if row is None:
             raise OperationRefusedError(f"there is no service {service.service}")
-        return tagged(request, badge(row, self._site.renderer.texts).encode(), "image/svg+xml")
+        picture = badge(row, self._site.renderer.texts, is_polled=page.is_polled(service))
+        return tagged(request, picture.encode(), "image/svg+xml")
 
     async def _static(self, request: Request) -> Response:
         name = request.path_params["name"]

@@ -26,10 +26,10 @@ def row(name: str, failed: str | None = None) -> ServiceRow:
     return ServiceRow(service=service, name=name, labels={}, types=types)
 
 
-def parts(shown: ServiceRow) -> tuple[list[str], list[float], float]:
+def parts(shown: ServiceRow, *, is_polled: bool = True) -> tuple[list[str], list[float], float]:
     """Return the texts of a badge, the widths of its two fields, and its width."""
     # Our own picture: an error would be ours.
-    picture = ET.fromstring(badge(shown, Texts()))  # noqa: S314 - see above
+    picture = ET.fromstring(badge(shown, Texts(), is_polled=is_polled))  # noqa: S314 - see above
     texts = [element.text or "" for element in picture.iter(f"{SVG}text")]
     widths = [float(element.get("width", 0)) for element in picture.iter(f"{SVG}rect")]
     return texts, widths, float(picture.get("width", 0))
@@ -52,3 +52,9 @@ def test_hostile_text_is_inert_and_the_picture_stays_well_formed() -> None:
     (name, state), _, _ = parts(row('<a href="x">&\x00\x1b[31m\ufffe\ud800', failed="\u202e<script>"))
     assert name.startswith('<a href="x">&')
     assert state == "<script> failed"
+
+
+@pytest.mark.parametrize(("failed", "text"), [(None, "not polled"), ("pop", "pop failed")])
+def test_a_service_that_is_not_polled_is_not_said_to_be_fine(failed: str | None, text: str) -> None:
+    (_, state), _, _ = parts(row("shop", failed), is_polled=False)
+    assert state == text

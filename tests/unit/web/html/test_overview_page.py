@@ -11,8 +11,9 @@ from tests.unit.reports.facts import event
 from watcher.core.delivery.reason import NO_REASON
 from watcher.core.delivery.state import State
 from watcher.core.health.problems import DaemonHealth, DaemonState, Problem, ProblemCode
+from watcher.core.health.readiness import NotReady, NotReadyReason
 from watcher.core.incidents.model import Incident
-from watcher.core.polling.plan import Poll
+from watcher.core.polling.plan import EVERY_SERVICE, Poll
 from watcher.core.polling.result import Cause, PollState
 from watcher.core.polling.schedule import Cadence
 from watcher.core.training.model import ServiceRef
@@ -102,7 +103,54 @@ def test_a_page_is_not_fine_before_each_poll_has_an_answer() -> None:
     values = overview_values(overview(known), OverviewFilter(), Texts())
     assert (values["headline"], values["steps"]) == ("The first poll is running", ())
     assert values["subline"] == "1 of 2 polls have an answer. No training is in progress."
-    assert values["starting"]
+    assert values["watcher_state"] == ("starting", "m")
+
+
+PENDING = NotReadyReason(code=NotReady.FIRST_ROUND, detail="x")
+FAILING = NotReadyReason(code=NotReady.RECEIVER_FAILING, detail="x")
+
+
+def answering(report: StatusReport, *reasons: NotReadyReason) -> Overview:
+    return overview(replace(report, daemon=DaemonHealth(state=DaemonState.RUNNING, reasons=reasons)))
+
+
+def test_a_page_is_not_fine_before_each_poll_has_an_answer_since_the_start() -> None:
+    page = answering(replace(status(polls=(poll(0),)), totals=TrainingTotals(by_status={"completed": 1})), PENDING)
+    values = overview_values(page, OverviewFilter(), Texts())
+    assert (values["headline"], values["steps"]) == ("The first poll is running", ())
+    assert values["subline"] == "Not everything was polled since the start. No training is in progress."
+    assert values["watcher_state"] == ("starting", "m")
+    assert page.status.summary.startswith("STARTING: ")
+    assert not page.is_polled(SERVICE)
+
+
+def test_a_watcher_without_a_service_says_how_to_add_one() -> None:
+    discovering = poll(0, ServiceRef("main", EVERY_SERVICE))
+    page = overview(status(polls=(discovering,)))
+    values = overview_values(page, OverviewFilter(), Texts())
+    assert (values["headline"], values["steps_title"]) == ("Nothing is polled yet", "Add a service")
+    assert "[[watch]]" in str(values["steps"])
+    assert page.status.summary.startswith("NOTHING POLLED: ")
+
+
+@pytest.mark.parametrize(
+    ("reasons", "state"),
+    [
+        ((), ("ready", "ok")),
+        ((FAILING,), ("not ready", "warn")),
+        ((PENDING, FAILING), ("starting", "m")),
+    ],
+)
+def test_the_watcher_is_ready_where_readyz_says_so(reasons: tuple[NotReadyReason, ...], state: tuple[str, str]) -> None:
+    page = answering(status(polls=(poll(0),)), *reasons)
+    assert overview_values(page, OverviewFilter(), Texts())["watcher_state"] == state
+
+
+def test_a_service_that_an_outage_is_about_is_not_polled() -> None:
+    other = ServiceRef("labs", "other")
+    page = overview(status(polls=(poll(3), poll(0, other)), incidents=(incident("account:main"),)))
+    assert (page.is_polled(SERVICE), page.is_polled(other)) == (False, True)
+    assert overview(status(polls=(poll(3),))).is_polled(SERVICE)
 
 
 def test_a_filter_says_how_many_problems_it_leaves_out() -> None:

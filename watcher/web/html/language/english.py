@@ -10,6 +10,7 @@ from watcher.drawing.captions import ENGLISH as PLOTS
 from watcher.web.html.language.english_problems import ENGLISH_PROBLEMS
 from watcher.web.html.language.english_runs import ENGLISH_RUNS
 from watcher.web.html.language.english_trail import ENGLISH_TRAIL
+from watcher.web.html.language.english_watcher import ENGLISH_WATCHER
 
 ENGLISH: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -326,6 +327,7 @@ ENGLISH: Final[Mapping[str, str]] = MappingProxyType(
         "badge-stuck": "{type} stuck",
         "badge-overdue": "{type} overdue",
         "badge-no-run": "no run",
+        "badge-not-polled": "not polled",
         # Signing in and errors.
         "token": "Token",
         "name-hint": "Shown in the history beside what you do; without it, as web.",
@@ -343,5 +345,6 @@ ENGLISH: Final[Mapping[str, str]] = MappingProxyType(
         **ENGLISH_RUNS,
         **ENGLISH_TRAIL,
         **ENGLISH_PROBLEMS,
+        **ENGLISH_WATCHER,
     }
 )
