@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
@@ -103,7 +103,7 @@ def running(config: str, *simulated: str) -> Iterator[tuple[str, Path]]:
         stack.enter_context(program("run", "--config", str(file)))
         url = f"http://127.0.0.1:{web}"
         wait_for(f"{url}/healthz")
-        wait_until(lambda: is_polled(json.loads(read(f"{url}/api/v1/status"))["polls"]), "some polls have no answer")
+        wait_until(lambda: is_polled(json.loads(read(f"{url}/api/v1/status"))), "some polls have no answer")
         yield url, file
 
 
@@ -165,9 +165,9 @@ def wait_for(url: str) -> None:
     wait_until(answers, f"{url} does not answer")
 
 
-def is_polled(polls: Sequence[Mapping[str, object]]) -> bool:
-    """Return whether each poll has an answer, so that the pages know every service."""
-    return bool(polls) and all(poll["answered_at"] for poll in polls)
+def is_polled(status: Mapping[str, object]) -> bool:
+    """Return whether everything was polled since the start, so that the pages know every service."""
+    return status["condition"] in {"ok", "not-ok"}
 
 
 def wait_until(condition: Callable[[], object], otherwise: str) -> None:

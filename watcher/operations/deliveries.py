@@ -26,21 +26,23 @@ class RetryRequest:
     all_dead: bool = False
     receiver: str | None = None
     """With ``all_dead``: limits the retry to this receiver."""
+    limit: int | None = None
+    """With ``all_dead``: the most dead letters, the oldest first; ``None`` for every one."""
     by: str = ""
     """Empty where an older command did not say it."""
 
     @classmethod
     def from_json(cls, arguments: Mapping[str, object]) -> Self:
-        """Read the request from ``ids``, or from ``all_dead`` and ``receiver``; and from ``by``.
+        """Read the request from ``ids``, or from ``all_dead``, ``receiver`` and ``limit``; and from ``by``.
 
         Raises:
-            OperationRefusedError: it names no delivery.
+            OperationRefusedError: it names no delivery, or the limit is no number above zero.
         """
         if arguments.get("all_dead") is not True:
             return cls(ids=_ids(arguments), by=author_in(arguments))
         receiver = arguments.get("receiver")
         name = None if receiver is None else str(receiver)
-        return cls(all_dead=True, receiver=name, by=author_in(arguments))
+        return cls(all_dead=True, receiver=name, limit=_limit(arguments), by=author_in(arguments))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +71,7 @@ async def retry_deliveries(deliveries: DeliveryStore, request: RetryRequest, now
     """
     try:
         if request.all_dead:
-            return await deliveries.retry_all_dead(request.receiver, request.by, now)
+            return await deliveries.retry_all_dead(request.receiver, request.by, now, request.limit)
         return await deliveries.retry(request.ids, request.by, now)
     except DeliveryRefusedError as error:
         raise OperationRefusedError(str(error)) from None
@@ -95,6 +97,15 @@ def changes_json(changes: Iterable[DeliveryChange]) -> dict[str, object]:
             for item in changes
         ]
     }
+
+
+def _limit(arguments: Mapping[str, object]) -> int | None:
+    limit = arguments.get("limit")
+    if limit is None:
+        return None
+    if not isinstance(limit, int) or limit < 1:
+        raise OperationRefusedError(f"limit is {limit!r}; give the most dead letters to send again, at least 1")
+    return limit
 
 
 def _ids(arguments: Mapping[str, object]) -> list[str]:

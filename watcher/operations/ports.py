@@ -83,8 +83,10 @@ class DeliveryStore(Protocol):
         """
         ...
 
-    async def retry_all_dead(self, receiver: str | None, by: str, now: datetime) -> Sequence[DeliveryChange]:
-        """Make every dead letter due at once, of one receiver or of all.
+    async def retry_all_dead(
+        self, receiver: str | None, by: str, now: datetime, limit: int | None = None
+    ) -> Sequence[DeliveryChange]:
+        """Make every dead letter due at once, of one receiver or of all; or the oldest ones up to a limit.
 
         Raises:
             DeliveryRefusedError: the receiver is not configured.

@@ -35,6 +35,7 @@ from watcher.reports.overview import (
 )
 from watcher.reports.status import KnownTraining, StatusReport
 from watcher.reports.trainings import Selection, service_names
+from watcher.store.delivery.views import last_delivered
 from watcher.store.errors import StoreLost
 from watcher.store.runs.history import last_good
 from watcher.store.runs.latest import (
@@ -110,8 +111,10 @@ def overview_without_store(config: Config, daemon: DaemonHealth, error: StoreLos
 
 
 def read_receivers(config: Config, views: Views) -> list[ReceiverRow]:
-    """Read each receiver with the deliveries that wait for it."""
-    return _receivers(config, views.queues(), views.failing_receivers())
+    """Read each receiver with its last delivery, and with those that wait for it."""
+    rows = _receivers(config, views.queues(), views.failing_receivers())
+    times = last_delivered(views.connection, (row.name for row in rows if row.delivered))
+    return [replace(row, last_delivered=times.get(row.name)) for row in rows]
 
 
 def _problems(views: Views, status: StatusReport, types: Sequence[TypeRef]) -> Iterator[OpenProblem]:
@@ -266,6 +269,7 @@ def _receiver(config: Config, name: str, queues: Sequence[QueueState], failing: 
         failing=failing,
         waiting=sum(item.count for item in waiting),
         dead=sum(item.count for item in queues if item.state in NEEDS_OPERATOR),
+        dead_letters=sum(item.count for item in queues if item.state is State.DEAD),
         delivered=sum(item.count for item in queues if item.state is State.DELIVERED),
         oldest_waiting=min((item.oldest for item in waiting), default=None),
     )

@@ -113,8 +113,12 @@ class ReceiverRow:
     waiting: int = 0
     dead: int = 0
     """Deliveries that an operator decides about."""
+    dead_letters: int = 0
+    """Those of them that can be retried together."""
     delivered: int = 0
     oldest_waiting: datetime | None = None
+    last_delivered: datetime | None = None
+    """When its last delivery arrived; ``None`` without one, or where it was not read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

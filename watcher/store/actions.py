@@ -68,6 +68,14 @@ def latest_on(connection: Connection, targets: Iterable[str], kinds: Iterable[Ac
     return found
 
 
+def beside(connection: Connection, action: Action, limit: int) -> list[str]:
+    """Return the targets of an action and of those that the same person did in the same transaction."""
+    same = and_(
+        _action.c.at == to_text(action.at), _action.c.kind == action.kind.value, _action.c.author == action.author
+    )
+    return list(connection.execute(select(_action.c.target).where(same).limit(limit)).scalars())
+
+
 def prune_actions(connection: Connection, before: datetime) -> None:
     """Delete actions before this time."""
     connection.execute(delete(_action).where(_action.c.at < to_text(before)))

@@ -186,7 +186,7 @@ class Views:
         return [_queue_state(row) for row in self._connection.execute(ordered).mappings()]
 
     def deliveries(self, wanted: DeliveryFilter) -> list[DeliveryView]:
-        """Return the latest deliveries that match, the newest last."""
+        """Return the latest or the oldest deliveries that match, the newest last."""
         return delivery_views(self._connection, wanted)
 
     def silences(self, now: datetime) -> list[Silence]:

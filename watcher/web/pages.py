@@ -42,7 +42,10 @@ OPEN_PATHS: Final = frozenset({"/healthz", "/login", "/static/style.css", "/stat
 WITHOUT_SESSION: Final = OPEN_PATHS - {"/login"}
 """Paths whose answer is the same for everybody, so that nobody can try a cookie at them."""
 FORM_PATHS: Final = frozenset(
-    {"/login", "/signout", "/silences", "/silences/end", "/deliveries/retry", "/deliveries/drop", "/receivers/test"}
+    {
+        *("/login", "/signout", "/silences", "/silences/end", "/receivers/test"),
+        *("/deliveries/retry", "/deliveries/retry-all", "/deliveries/drop"),
+    }
 )
 """Paths that take a form."""
 THROUGH_PROXY: Final = (

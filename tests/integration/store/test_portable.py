@@ -44,12 +44,12 @@ from watcher.core.training.retraining import Retraining, RetrainingRef
 from watcher.pipeline.dead_letters import announce_dead_letters, note_removed
 from watcher.pipeline.expiry import expire, expire_orphans
 from watcher.store import schema
-from watcher.store.actions import ActionLog, latest_on
+from watcher.store.actions import ActionLog, beside, latest_on
 from watcher.store.actions import latest as latest_actions
 from watcher.store.deliveries import Deliveries
 from watcher.store.delivery import queue
 from watcher.store.delivery.operator_actions import OperatorActions
-from watcher.store.delivery.views import DeliveryFilter, sent_deliveries
+from watcher.store.delivery.views import DeliveryFilter, last_delivered, sent_deliveries
 from watcher.store.ended_sessions import EndedSessions, ended_sessions
 from watcher.store.epoch import new_epoch, write_fact
 from watcher.store.errors import StaleSnapshot
@@ -321,7 +321,9 @@ def read(database: Database) -> None:
         (delivery, *_) = views.deliveries(DeliveryFilter(beginning="msg_"))
         views.deliveries(DeliveryFilter(ids=frozenset({delivery.id})))
         assert [item.target for item in latest_actions(views.connection, {ActionKind.TEST}, 9)] == ["hook"]
-        assert list(latest_on(views.connection, ["hook"], ActionKind)) == ["hook"]
+        (test,) = latest_on(views.connection, ["hook"], ActionKind).values()
+        assert beside(views.connection, test, 9) == ["hook"]
+        assert list(last_delivered(views.connection, ["hook", "nobody"])) == ["hook"]
         assert list(ended_sessions(views.connection, NOW)) == ["0123456789abcdef"]
         found = views.deliveries(DeliveryFilter(states=frozenset(State), beginning="msg_"))
         assert len(sent_deliveries(views.connection, [item.id for item in found])) == len(found)

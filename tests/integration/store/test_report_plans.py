@@ -9,15 +9,15 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Connection, event
 
-from watcher.core.action import OF_RECEIVERS, ActionKind
-from watcher.core.delivery.state import State
+from watcher.core.action import OF_RECEIVERS, Action, ActionKind
+from watcher.core.delivery.state import OPEN_STATES, State
 from watcher.core.durations.past_runs import Population
 from watcher.core.timestamps import from_text
 from watcher.core.training.earlier_runs import RunGroup, RunsWanted
 from watcher.core.training.model import ServiceRef, TrainingRef
 from watcher.core.training.retraining import RetrainingRef
-from watcher.store.actions import latest, latest_on
-from watcher.store.delivery.views import DeliveryFilter
+from watcher.store.actions import beside, latest, latest_on
+from watcher.store.delivery.views import DeliveryFilter, last_delivered
 from watcher.store.export import Exported, events_of_deliveries, export_page
 from watcher.store.health_stats import health_stats
 from watcher.store.runs import history, queries
@@ -59,7 +59,12 @@ READS: dict[str, Callable[[Views], object]] = {
         latest(views.connection, OF_RECEIVERS, 20),
         latest_on(views.connection, ["hook"], {ActionKind.TEST}),
         views.deliveries(DeliveryFilter(states=frozenset(State), ids=frozenset({"a"}), limit=20)),
+        beside(views.connection, Action(kind=ActionKind.RETRY, target="a", author="kim", at=NOW), 200),
     ),
+    "page of deliveries: the oldest that wait": lambda views: views.deliveries(
+        DeliveryFilter(states=OPEN_STATES, oldest=True)
+    ),
+    "page of deliveries: the last delivery of each receiver": lambda views: last_delivered(views.connection, ["hook"]),
     "deliveries of a receiver": lambda views: views.deliveries(DeliveryFilter(receiver="hook")),
 }
 WEEK = queries.Period(since=NOW - timedelta(days=7), before=NOW)

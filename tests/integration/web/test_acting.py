@@ -89,6 +89,13 @@ class Place:
     def waiting_after(self, attempts: int) -> bool:
         return len(self.hook.received) == attempts and bool(self.deliveries(State.PENDING))
 
+    def end_every_delivery(self) -> None:
+        """Make dead letters of all that waits, as after ``give_up_after``."""
+        with closing(sqlite3.connect(self.folder / "watcher.db")) as store, store:
+            store.execute("UPDATE delivery SET state = 'dead', next_at = NULL")
+            store.execute("UPDATE ledger SET ending = 'dead', ended_at = '2026-11-23T02:00:00.000000Z'")
+            store.execute("DELETE FROM line")
+
     def deliveries(self, state: State) -> list[str]:
         with open_views(sqlite_url(self.folder / "watcher.db")) as views:
             return [item.id for item in views.deliveries(DeliveryFilter(states=frozenset({state})))]
@@ -163,6 +170,28 @@ async def test_a_retry_and_a_drop_name_their_author_on_every_page(place: Place) 
         document = (await person.ask("GET", "/api/v1/deliveries?state=dropped")).json()
     (delivery,) = document["deliveries"]
     assert [(item["action"], item["by"]) for item in delivery["actions"]] == [("retry", "kim"), ("drop", "kim")]
+
+
+async def test_the_dead_letters_of_a_receiver_are_retried_together_with_their_author(place: Place) -> None:
+    place.hook.script = lambda _received: PlainTextResponse("bad", status_code=503)
+    place.api.set_training(SERVICE, "pop", "v2", "learning")
+    async with place.running():
+        for version in ("v1", "v2"):
+            place.api.set_training(SERVICE, "pop", version, "completed")
+        await daemon_in_process.eventually(lambda: len(place.deliveries(State.PENDING)) == 2)
+    place.end_every_delivery()
+    place.hook.script = lambda _received: PlainTextResponse("ok")
+    async with place.running() as daemon:
+        person = Person(daemon)
+        await person.sign_in()
+        page = (await person.ask("GET", "/deliveries")).text
+        assert "Retry all 2 dead letters" in page
+        assert f'href="/training/main/{SERVICE}/pop/v1"' in page
+        page = (await person.act("/deliveries/retry-all", receiver="hook")).text
+        assert "2 deliveries to hook will be sent again." in page
+        await daemon_in_process.eventually(lambda: len(place.deliveries(State.DELIVERED)) >= 2)
+    assert place.deliveries(State.DEAD) == []
+    assert [(item.kind, item.author) for item in place.actions()] == [(ActionKind.RETRY, "kim")] * 2
 
 
 async def test_a_silence_that_is_sent_twice_is_one(place: Place) -> None:

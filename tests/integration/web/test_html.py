@@ -37,6 +37,7 @@ from watcher.store.polls import PollStore
 from watcher.store.silences import Silences
 from watcher.store.sqlite.database import open_database
 from watcher.web.encoded_paths import EncodedPaths
+from watcher.web.html.deliveries_page import RETRIED_AT_ONCE
 from watcher.web.html.freshness import Kept
 from watcher.web.html.renderer import Renderer
 from watcher.web.html.routes import PageRoutes
@@ -85,7 +86,9 @@ class SignedSite:
         if "gone" in (arguments.get("id"), arguments.get("receiver"), arguments.get("why")):
             raise ControlError("it is over")
         self.asked.append((command, arguments))
-        return {"id": "sil_1"} if command.startswith("silence") else {}
+        if command.startswith("silence"):
+            return {"id": "sil_1"}
+        return {"deliveries": [{"id": "msg_1"}, {"id": "msg_2"}]} if command == "deliveries.retry" else {}
 
     async def get(self, target: str) -> Answer:
         return await ask(self.app, target, {"Cookie": self.cookie, "Accept": "text/html"})
@@ -268,6 +271,7 @@ async def test_a_silence_is_added_and_ended_with_its_author(path: Path) -> None:
         ("/silences", "match=type%3Dpop&length=2h&reason=load&author=dana", "/silences?done=sil_1"),
         ("/silences/end", "id=sil_1", "/silences?done=sil_1"),
         ("/deliveries/retry", "id=msg_1", "/deliveries?done=msg_1"),
+        ("/deliveries/retry-all", "receiver=hook", "/deliveries?done=msg_1"),
         ("/deliveries/drop", "id=msg_1", "/deliveries?done=msg_1"),
         ("/receivers/test", "receiver=a%26b", "/deliveries?done=a%26b"),
     ],
@@ -348,7 +352,8 @@ async def test_an_empty_list_says_what_it_has_none_of(tmp_path: Path) -> None:
     path = tmp_path / "here.db"
     open_database(path, purpose="test", now=NOW).close()
     page = (await SignedSite(path, None).get("/deliveries")).body.decode()
-    assert [page.count(text) for text in ("Nothing waits.", "Nothing has been delivered yet.")] == [1, 1]
+    empty = ("Nothing has been sent yet</h1>", "Nothing waits.", "Nothing needs a decision.")
+    assert [page.count(text) for text in (*empty, "Nothing has been delivered yet.")] == [1, 1, 1, 1]
 
 
 async def test_a_filter_that_takes_nothing_does_not_say_that_nothing_is_watched(path: Path) -> None:
@@ -444,6 +449,13 @@ async def test_a_delivery_is_retried_or_dropped(path: Path) -> None:
     assert [command for command, _ in site.asked] == ["deliveries.retry", "deliveries.drop"]
 
 
+async def test_the_dead_letters_of_a_receiver_are_retried_together_in_bounded_batches(path: Path) -> None:
+    site = SignedSite(path)
+    await site.post("/deliveries/retry-all", f"csrf={await site.sign_in()}&receiver=hook")
+    wanted = {"all_dead": True, "receiver": "hook", "limit": RETRIED_AT_ONCE, "by": "kim"}
+    assert site.asked == [("deliveries.retry", wanted)]
+
+
 REFUSED: list[tuple[str, str, dict[str, str], int]] = [
     ("/silences", "csrf=x&match=kind%3D*&length=1h&reason=r&author=a", {}, 403),
     ("/silences/end", "id=sil_1", {}, 403),
@@ -461,6 +473,8 @@ REFUSED: list[tuple[str, str, dict[str, str], int]] = [
     ("/receivers/test", "receiver=hook", {}, 403),
     ("/receivers/test", "csrf={csrf}&receiver=hook", {"Origin": "http://evil.example"}, 403),
     ("/silences", "csrf={csrf}", {"Content-Type": "text/plain"}, 415),
+    ("/deliveries/retry-all", "csrf=x&receiver=hook", {}, 403),
+    ("/deliveries/retry-all", "csrf={csrf}&receiver=hook", {"Origin": "http://evil.example"}, 403),
 ]
 
 

@@ -39,8 +39,10 @@ class FakeDeliveries:
     async def retry(self, beginnings: Iterable[str], by: str, now: datetime) -> list[Change]:
         return self._called("retry", tuple(beginnings), by, now)
 
-    async def retry_all_dead(self, receiver: str | None, by: str, now: datetime) -> list[Change]:
-        return self._called("retry_all_dead", receiver, by, now)
+    async def retry_all_dead(
+        self, receiver: str | None, by: str, now: datetime, limit: int | None = None
+    ) -> list[Change]:
+        return self._called("retry_all_dead", receiver, by, now, limit)
 
     async def drop(self, beginnings: Iterable[str], by: str, now: datetime) -> list[Change]:
         return self._called("drop", tuple(beginnings), by, now)
@@ -106,8 +108,9 @@ async def test_a_refusal_of_the_store_is_a_refused_operation() -> None:
     [
         ({"ids": ["msg_1"], "all_dead": False, "by": " mina "}, ("retry", ("msg_1",), "mina", NOW)),
         # A command of an older version names nobody.
-        ({"all_dead": True}, ("retry_all_dead", None, "", NOW)),
-        ({"all_dead": True, "ids": [], "receiver": "hook", "by": None}, ("retry_all_dead", "hook", "", NOW)),
+        ({"all_dead": True}, ("retry_all_dead", None, "", NOW, None)),
+        ({"all_dead": True, "ids": [], "receiver": "hook", "by": None}, ("retry_all_dead", "hook", "", NOW, None)),
+        ({"all_dead": True, "receiver": "hook", "limit": 2}, ("retry_all_dead", "hook", "", NOW, 2)),
     ],
 )
 async def test_a_retry_names_deliveries_or_every_dead_letter(

@@ -70,8 +70,10 @@ class OperatorActions:
 
         return await self._database.write(work)
 
-    async def retry_all_dead(self, receiver: str | None, by: str, now: datetime) -> list[Change]:
-        """Send every dead letter again, of one receiver or of all.
+    async def retry_all_dead(
+        self, receiver: str | None, by: str, now: datetime, limit: int | None = None
+    ) -> list[Change]:
+        """Send every dead letter again, of one receiver or of all; or the oldest ones up to a limit.
 
         Returns:
             list[Change]: also those that stay dead because their receiver is not configured.
@@ -83,7 +85,7 @@ class OperatorActions:
             self._check_receiver(receiver, f"{receiver!r}")
 
         def work(connection: Connection) -> list[Change]:
-            rows = _dead(connection, receiver)
+            rows = _dead(connection, receiver, limit)
             left = [_change(row, State.DEAD) for row in rows if row["receiver"] not in self._receivers]
             return _retry(connection, [row for row in rows if row["receiver"] in self._receivers], by, now) + left
 
@@ -120,10 +122,11 @@ def _found(connection: Connection, beginning: str) -> RowMapping:
     return rows[0]
 
 
-def _dead(connection: Connection, receiver: str | None) -> list[RowMapping]:
+def _dead(connection: Connection, receiver: str | None, limit: int | None) -> list[RowMapping]:
     to_receiver = true() if receiver is None else _delivery.c.receiver == receiver
     dead = and_(_delivery.c.state == State.DEAD.value, to_receiver)
-    return list(connection.execute(select(_delivery).where(dead).order_by(_delivery.c.position)).mappings())
+    query = select(_delivery).where(dead).order_by(_delivery.c.position).limit(limit)
+    return list(connection.execute(query).mappings())
 
 
 def _retry(connection: Connection, rows: list[RowMapping], by: str, now: datetime) -> list[Change]:

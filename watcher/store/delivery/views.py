@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 from typing import Final
 
-from sqlalchemy import Connection, RowMapping, func, select
+from sqlalchemy import Connection, RowMapping, bindparam, func, literal, select
 
 from watcher.core.action import Action
 from watcher.core.delivery.reason import NO_REASON, Reason, read_reason
@@ -57,6 +58,8 @@ class DeliveryFilter:
     """The beginning of the id."""
     ids: frozenset[str] | None = None
     limit: int = 50
+    oldest: bool = False
+    """Whether the limit takes the oldest ones, and not the latest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,19 +102,48 @@ def _next_at(row: RowMapping) -> datetime | None:
 
 
 def delivery_views(connection: Connection, wanted: DeliveryFilter) -> list[DeliveryView]:
-    """Return the latest deliveries that match, the oldest of them first."""
+    """Return the latest or the oldest deliveries that match, the oldest of them first."""
     table = schema.delivery.c
     states = sorted(state.value for state in wanted.states)
-    query = select(schema.delivery).where(table.state.in_(states)).order_by(table.position.desc()).limit(wanted.limit)
+    order = table.position if wanted.oldest else table.position.desc()
+    query = select(schema.delivery).where(table.state.in_(states)).order_by(order).limit(wanted.limit)
     if wanted.receiver is not None:
         query = query.where(table.receiver == wanted.receiver)
     if wanted.beginning is not None:
         query = query.where(table.id.istartswith(wanted.beginning, autoescape=True))
     if wanted.ids is not None:
         query = query.where(table.id.in_(sorted(wanted.ids)))
-    rows = connection.execute(query).mappings().all()
+    rows = sorted(connection.execute(query).mappings(), key=itemgetter("position"))
     failing, done = _failing_reasons(connection), actions.of_targets(connection, (row["id"] for row in rows))
-    return [_delivery_view(connection, row, failing, done.get(row["id"], ())) for row in reversed(rows)]
+    return [_delivery_view(connection, row, failing, done.get(row["id"], ())) for row in rows]
+
+
+LATEST_SETTLED: Final = 8
+"""The latest deliveries of each kind among which the last one to arrive is looked for: a retry arrives out of order."""
+_WHERE_DELIVERED: Final = (
+    schema.delivery.c.state == literal(State.DELIVERED.value),
+    schema.delivery.c.receiver == bindparam("receiver"),
+    schema.delivery.c.first_in_line == bindparam("first"),
+    schema.delivery.c.urgent == bindparam("urgent"),
+)
+_LATEST_SETTLED: Final = (
+    select(schema.delivery.c.settled_at)
+    .where(*_WHERE_DELIVERED)
+    .order_by(schema.delivery.c.position.desc())
+    .limit(LATEST_SETTLED)
+)
+
+
+def last_delivered(connection: Connection, receivers: Iterable[str]) -> dict[str, datetime]:
+    """Return when each of these receivers got its last delivery, as far as its latest ones show that."""
+    return {name: max(times) for name in receivers if (times := _latest_settled(connection, name))}
+
+
+def _latest_settled(connection: Connection, receiver: str) -> list[datetime]:
+    # Each pair leads to its own end of the index; without them, all that was delivered would be sorted.
+    pairs = [{"first": first, "urgent": urgent} for first in (False, True) for urgent in (False, True)]
+    found = (connection.execute(_LATEST_SETTLED, {"receiver": receiver, **pair}).scalars() for pair in pairs)
+    return [from_text(time) for times in found for time in times if time is not None]
 
 
 def _failing_reasons(connection: Connection) -> dict[str, Reason]:

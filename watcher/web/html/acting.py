@@ -20,6 +20,7 @@ from watcher.operations.silences import ADD, END
 from watcher.reading.services import ids_by_name, known_names
 from watcher.web.clients import client_of
 from watcher.web.guesses import GUESSES_AT_ONCE, GUESSES_PER_SECOND
+from watcher.web.html.deliveries_page import RETRIED_AT_ONCE
 from watcher.web.html.renderer import response
 from watcher.web.html.session import NAME_MAX, Session
 from watcher.web.html.silences_page import SilenceForm, as_typed, silence_of, silences_page
@@ -119,6 +120,17 @@ class Actions:
     async def retry(self, request: Request) -> Response:
         """Send a delivery again."""
         return await self._change_delivery(request, RETRY)
+
+    async def retry_all(self, request: Request) -> Response:
+        """Send the dead letters of a receiver again, the oldest first; many take several requests."""
+        form = await form_of(request)
+        session = self._session(request, form)
+        arguments = {"all_dead": True, "receiver": form.get("receiver", ""), "limit": RETRIED_AT_ONCE}
+        answer = await self._act(RETRY, {**arguments, "by": author_of(session)}, "/deliveries")
+        changes = answer.get("deliveries")
+        # The page finds the others by the time of this one: all of them are changed at once.
+        first = changes[0] if isinstance(changes, list) and changes else {}
+        return self._done("/deliveries", str(first.get("id", "")))
 
     async def drop(self, request: Request) -> Response:
         """Drop a delivery."""

@@ -93,6 +93,7 @@ class PageRoutes:
             "/silences": self._actions.add_silence,
             "/silences/end": self._actions.end_silence,
             "/deliveries/retry": self._actions.retry,
+            "/deliveries/retry-all": self._actions.retry_all,
             "/deliveries/drop": self._actions.drop,
             "/receivers/test": self._actions.test,
         }

@@ -20,6 +20,8 @@ from watcher.core.event import Kind
 from watcher.core.messages.reasons import reason_text
 from watcher.core.routing.reason import NotAnnounced, RoutingCode, RoutingReason, routed
 from watcher.core.routing.routes import Recipient, RoutingDecision
+from watcher.operations.deliveries import RetryRequest
+from watcher.operations.errors import OperationRefusedError
 from watcher.pipeline.dead_letters import announce_dead_letters
 from watcher.store import schema
 from watcher.store.deliveries import Deliveries
@@ -146,6 +148,19 @@ async def test_all_dead_letters_of_one_receiver_are_retried(database: Database, 
     assert {
         change.id for change in await OperatorActions(database, {"hook", "chat"}).retry_all_dead("hook", "mina", NOW)
     } == ids
+
+
+async def test_a_limit_retries_the_oldest_dead_letters(database: Database, make_event: MakeEvent) -> None:
+    ids = [await dead(database, make_event, seq) for seq in (1, 2, 3)]
+    actions = OperatorActions(database, {"hook"})
+    assert [change.id for change in await actions.retry_all_dead("hook", "mina", NOW, limit=2)] == ids[:2]
+    assert [change.id for change in await actions.retry_all_dead("hook", "mina", NOW, limit=2)] == ids[2:]
+
+
+@pytest.mark.parametrize("limit", [0, -1, "2", 2.5])
+def test_a_limit_is_a_number_above_zero(limit: object) -> None:
+    with pytest.raises(OperationRefusedError, match="at least 1"):
+        RetryRequest.from_json({"all_dead": True, "receiver": "hook", "limit": limit})
 
 
 async def test_a_dropped_delivery_has_ended_and_names_the_operator(
