@@ -231,7 +231,7 @@ class Daemon:
         }
 
     async def _health(self, _arguments: Mapping[str, object]) -> Mapping[str, object]:
-        return health_json(await self.health_endpoints.reasons(), self.health_endpoints.problems())
+        return health_json(await self.health_endpoints.health())
 
     async def _reload(self, arguments: Mapping[str, object]) -> Mapping[str, object]:
         result = await self.reloader.reload()

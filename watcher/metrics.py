@@ -7,7 +7,7 @@ import re
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -21,6 +21,7 @@ from watcher.core.delivery.model import Verdict
 from watcher.core.delivery.state import OPEN_STATES
 from watcher.core.durations.past_runs import Outcome
 from watcher.core.event import Event, Kind
+from watcher.core.health.daemon_facts import DaemonFacts, RequestRate, quantile
 from watcher.core.health.liveness import LoopMonitor
 from watcher.core.health.readiness import HealthStats, NotReady, NotReadyReason
 from watcher.core.messages.reasons import reason_text
@@ -28,6 +29,7 @@ from watcher.core.observer import Observer
 from watcher.core.training.overdue import ExpectedRetraining
 from watcher.core.training.run import WITHOUT_CHANGE, outcome_of
 from watcher.core.training.stuck import RunInProgress
+from watcher.metric_values import buckets_of, values_of
 from watcher.training_metrics import (
     PREFIX,
     family,
@@ -49,6 +51,8 @@ NOT_IN_A_LABEL: Final = re.compile(r"[^a-z0-9]+")
 REASONS_MAX: Final = 60
 REASON_LENGTH: Final = 40
 OTHER: Final = "other"
+LATENESS_SHARE: Final = 0.95
+"""The share of polls that are not later than the lateness that a person sees."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +106,11 @@ class Metrics(Observer):
             "delivery_attempts", "Delivery attempts, by the resulting state.", "receiver", "state", "reason"
         )
         self._heartbeats = self._counter("heartbeats", "Outbound heartbeats, by outcome.", "outcome")
+        self._heartbeat_at = self._gauge(
+            "heartbeat_timestamp_seconds", "Time of the latest outbound heartbeat, by outcome.", "outcome"
+        )
+        self._started_at = self._gauge("start_timestamp_seconds", "Time of the start of the daemon.")
+        self._started_at.set(clock.utc_now().timestamp())
         self._reload_good = self._gauge(
             "config_last_reload_successful", "Whether the last load of the configuration succeeded."
         )
@@ -167,11 +176,32 @@ class Metrics(Observer):
     def heartbeat(self, outcome: str) -> None:
         """Count an outbound heartbeat: ``sent``, ``failed`` or ``withheld``."""
         self._heartbeats.labels(outcome).inc()
+        self._heartbeat_at.labels(outcome).set(self._clock.utc_now().timestamp())
 
     def exposition(self, reading: Reading) -> bytes:
         """Return all metrics in Prometheus' text format."""
         self._current_state.reading = reading
         return generate_latest(self._registry)
+
+    def facts(self, *, has_heartbeat: bool) -> DaemonFacts:
+        """Return the values that a person sees beside the problems."""
+        started = next(value for _, value in values_of(self._started_at))
+        lasts = max(self._clock.utc_now().timestamp() - started, 1.0)
+        allowed = {labels["account"]: value for labels, value in values_of(self._budget)}
+        sent = {labels["account"]: value for labels, value in values_of(self._requests)}
+        beats = {labels["outcome"]: value for labels, value in values_of(self._heartbeat_at)}
+        latest = max(beats, key=beats.__getitem__, default="")
+        return DaemonFacts(
+            version=__version__,
+            started_at=datetime.fromtimestamp(started, UTC),
+            lateness_seconds=quantile(buckets_of(self._lateness), LATENESS_SHARE),
+            requests=[
+                RequestRate(account=name, per_second=sent.get(name, 0.0) / lasts, allowed_per_second=rate)
+                for name, rate in allowed.items()
+            ],
+            heartbeat=latest if has_heartbeat else None,
+            heartbeat_at=datetime.fromtimestamp(beats[latest], UTC) if latest else None,
+        )
 
     def _reason_label(self, reason: str) -> str:
         """Return a reason as a label; reasons beyond the first 60 become ``other``."""

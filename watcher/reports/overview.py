@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from watcher.core.health.problems import ProblemCode
+from watcher.core.subject import account_of
 from watcher.core.training.absence import Missing, OverdueFacts
 from watcher.core.training.model import ServiceRef, TrainingRef
 from watcher.reports.polls import serves
@@ -195,6 +196,13 @@ class Overview:
     def unpolled(self) -> Mapping[TrainingRef, datetime]:
         """The trainings in progress that cannot be polled, with the latest answer about each."""
         return unpolled(self.status.trainings, self.status.polls, self.outages)
+
+    def next_poll_of(self, outage: Incident) -> datetime | None:
+        """Return the next poll of an account that an incident is about; ``None`` for another one, or while one runs."""
+        facts = self.status.daemon.facts
+        if facts is None or not outage.subject.startswith("account:"):
+            return None
+        return facts.next_polls.get(account_of(outage.subject))
 
     def is_polled(self, service: ServiceRef) -> bool:
         """Return whether the known state of a service is its present one, and not that of before a start or outage."""

@@ -6,13 +6,15 @@ import asyncio
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 import structlog
 from sqlalchemy.exc import DBAPIError
 
 from watcher.config import Config, HeartbeatSettings, SecretRef, WebSettings
+from watcher.core.health.daemon_facts import DaemonFacts
 from watcher.core.health.problems import DaemonHealth, DaemonState, Problem, ProblemCode
 from watcher.core.health.readiness import HealthStats, NotReadyReason, not_ready_reasons
 from watcher.core.secret import Secret
@@ -91,6 +93,17 @@ class HealthReporter:
 
         return Readiness(await self.reasons())
 
+    async def facts(self, *, has_heartbeat: bool) -> DaemonFacts:
+        """Return the facts about the daemon that are no problem."""
+        stats, now = await self._stats(in_progress=False), self._clock.utc_now()
+        return replace(
+            self._metrics.facts(has_heartbeat=has_heartbeat),
+            store_bytes=None if stats is None else stats.store_bytes,
+            next_polls={
+                account: now + timedelta(seconds=seconds) for account, seconds in self._poller.next_probes().items()
+            },
+        )
+
     async def metrics(self) -> bytes:
         """Return the metrics in Prometheus' text format."""
         return self._metrics.exposition(await self.reading())
@@ -151,6 +164,15 @@ class HealthEndpoints:
         self.listener = self._listener(config.web)
         self._heartbeat_settings = config.heartbeat
         self._url = self._heartbeat_url(config.heartbeat)
+
+    async def health(self) -> DaemonHealth:
+        """Return the reasons of ``/readyz``, the other problems, and the facts about the daemon."""
+        return DaemonHealth(
+            state=DaemonState.RUNNING,
+            reasons=tuple(await self.reasons()),
+            problems=tuple(self.problems()),
+            facts=await self._health_reporter.facts(has_heartbeat=self._url is not None),
+        )
 
     async def reasons(self) -> Sequence[NotReadyReason]:
         """Return every reason for not being ready, as ``/readyz`` has it."""
@@ -257,15 +279,10 @@ class HealthEndpoints:
             read=StoreReader(url),
             config=self._active,
             place=StorePlace(path=sqlite_path(url), url=url),
-            health=self._health,
+            health=self.health,
             utc_now=self._runtime.clock.utc_now,
             monotonic=self._runtime.clock.monotonic,
             base_path=base_path,
-        )
-
-    async def _health(self) -> DaemonHealth:
-        return DaemonHealth(
-            state=DaemonState.RUNNING, reasons=tuple(await self.reasons()), problems=tuple(self.problems())
         )
 
     def _heartbeat_url(self, settings: HeartbeatSettings) -> Callable[[], Secret] | None:

@@ -75,6 +75,28 @@ def test_a_failing_account_is_asked_by_one_probe_ever_more_slowly_unless_throttl
     assert len(api.request_times) <= (1800 / 30 if outage == "429" else 2 * (1800 / 150))
 
 
+def test_a_failing_account_says_when_it_is_polled_next(tmp_path: Path) -> None:
+    async def main(clock: VirtualClock) -> None:
+        api, receiver = FakeApi(clock), FakeReceiver()
+        async with running_pipeline(tmp_path, api, receiver, service_polls(SERVICES), tick_seconds=5) as poller:
+            await asyncio.sleep(60)
+            assert poller.next_probes() == {}
+            api.fault = lambda _now, _path: no_connection(api)
+            await asyncio.sleep(600)
+            (seconds,) = poller.next_probes().values()
+            asked = len(api.request_times)
+            # Ticks are five seconds apart.
+            await asyncio.sleep(max(seconds - 1, 0))
+            assert len(api.request_times) == asked
+            await asyncio.sleep(8)
+            assert len(api.request_times) > asked
+            api.fault = lambda _now, _path: None
+            await asyncio.sleep(400)
+            assert poller.next_probes() == {}
+
+    run(main)
+
+
 def test_idle_services_that_fail_with_a_busy_one_are_one_incident(tmp_path: Path) -> None:
     async def main(clock: VirtualClock) -> FakeReceiver:
         api, receiver = FakeApi(clock), FakeReceiver()

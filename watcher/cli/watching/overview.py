@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, tzinfo
+from datetime import tzinfo
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -120,24 +120,12 @@ def _unpolled_end(lines: OverviewLines, end: UsualEnd | None) -> Markup:
 
 
 def _watcher(lines: OverviewLines) -> None:
-    status, last = lines.page.status, lines.values["last_poll"]
-    backup = None if status.store is None else status.store.newest_backup
     text, css = lines.values["watcher_state"]
     state = plain(text, STYLES.get(css, ""))
     lines.out.line()
     lines.out.line(plain(lines.t("watcher"), HEADING), " ", state)
-    facts = (
-        ("last-poll", _age(lines, last)),
-        ("last-polls-failed", lines.values["failing_polls"]),
-        ("trainings-known", status.totals.total),
-        ("backup", _age(lines, backup)),
-        ("deviations", len(status.deviations)),
-    )
-    lines.out.line(*(part for key, value in facts for part in (lines.word(key), ": ", plain(value), "  ")))
-
-
-def _age(lines: OverviewLines, time: datetime | None) -> Markup:
-    return lines.t("none-yet") if time is None else lines.times.age(time)
+    rows = lines.values["watcher_rows"]
+    lines.out.line(*(part for title, value in rows for part in (plain(title), ": ", plain(value), "  ")))
 
 
 def _receivers(lines: OverviewLines) -> None:

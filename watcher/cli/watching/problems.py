@@ -40,6 +40,9 @@ def _outage(lines: OverviewLines, outage: Incident) -> None:
     if failures := lines.page.failures_of(outage):
         count = plain(lines.t("failed-polls-count", n=failures))
         lines.out.line(plain(lines.t("failed-polls"), FAINT), " ", count)
+    if next_poll := lines.page.next_poll_of(outage):
+        due = lines.times.age(next_poll) if next_poll > lines.times.now else lines.t("legend-now")
+        lines.out.line(plain(lines.t("next-poll"), FAINT), " ", plain(due))
     lines.out.line(plain(lines.values["remedy"](outage)))
     lines.maybe(lines.values["who"](lines.page.outage_events.get(outage.id)))
 

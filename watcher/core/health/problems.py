@@ -12,6 +12,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
+from watcher.core.health.daemon_facts import DaemonFacts, read_facts
 from watcher.core.health.readiness import NotReady, NotReadyReason
 
 
@@ -108,6 +109,8 @@ class DaemonHealth:
     """Its reasons of ``/readyz``."""
     problems: Sequence[Problem] = ()
     """Its other problems, which only it can know."""
+    facts: DaemonFacts | None = None
+    """``None`` where no daemon runs, or one of an older version."""
 
 
 RUNNING: Final = DaemonHealth(state=DaemonState.RUNNING)
@@ -128,14 +131,15 @@ def stops_alerts(health: DaemonHealth) -> list[Problem]:
     return worst_first(problem_of(reason) for reason in health.reasons if reason.code in NO_ALERTS)
 
 
-def health_json(reasons: Iterable[NotReadyReason], problems: Iterable[Problem]) -> dict[str, object]:
-    """Return the reasons and the other problems of a daemon for the control socket."""
+def health_json(health: DaemonHealth) -> dict[str, object]:
+    """Return the answer of a daemon about itself for the control socket."""
     return {
+        "facts": None if health.facts is None else health.facts.as_json(),
         "reasons": [
             {"reason": reason.code.value, "detail": reason.detail, "store_fault": reason.store_fault}
-            for reason in reasons
+            for reason in health.reasons
         ],
-        "problems": [{"problem": problem.code.value, "detail": problem.text} for problem in problems],
+        "problems": [{"problem": problem.code.value, "detail": problem.text} for problem in health.problems],
     }
 
 
@@ -159,4 +163,5 @@ def read_health(answer: Mapping[str, object]) -> DaemonHealth:
             for item in reasons
         ),
         problems=tuple(Problem(code=ProblemCode(item["problem"]), text=str(item["detail"])) for item in problems),
+        facts=read_facts(answer.get("facts")),
     )

@@ -171,6 +171,11 @@ class Poller:
         """Return the polls of the present configuration, and those of the services that were found."""
         return [target.poll for target in self._targets]
 
+    def next_probes(self) -> Mapping[str, float]:
+        """Return the seconds until the next poll of each account that cannot be polled, unless it is under way."""
+        now = self._clock.monotonic()
+        return {account: max(start - now, 0.0) for account, start in self._circuits.next_probes().items()}
+
     def poll(self, key: str) -> Poll | None:
         """Return the poll with this key, if there is one at present."""
         target = self._targets.get(key)

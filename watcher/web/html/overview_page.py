@@ -30,6 +30,7 @@ from watcher.web.html.fleet.teams import teams
 from watcher.web.html.language.texts import Texts
 from watcher.web.html.outages import outage_name
 from watcher.web.html.times import PageTimes, duration
+from watcher.web.html.watcher_card import watcher_rows
 
 MOST_FLAT: Final = 8
 """So many problems are one list; more are grouped by kind."""
@@ -131,6 +132,7 @@ def overview_values(
         "most_problems": MOST_LISTED if wanted.status in set(OpenKind) else MOST_FLAT,
         **_verdict(page, condition, len(page.problems) - len(problems), texts, times),
         "watcher_state": _watcher_state(page, texts),
+        "watcher_rows": watcher_rows(page.status, texts, times),
         "steps": _steps(page, condition, texts),
         "steps_title": texts("add-card" if condition is Condition.NOTHING_POLLED else "starting-card"),
         "last_poll": max((time for time in answered if time is not None), default=None),

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from datetime import UTC, datetime
+
 import pytest
 
+from watcher.core.health.daemon_facts import DaemonFacts, RequestRate
 from watcher.core.health.problems import (
     NO_PROBLEM,
     REMEDIES,
@@ -18,6 +22,18 @@ from watcher.core.health.problems import (
     worst_first,
 )
 from watcher.core.health.readiness import NotReady, NotReadyReason
+
+NOW = datetime(2026, 11, 29, 12, 0, tzinfo=UTC)
+FACTS = DaemonFacts(
+    version="1.2",
+    started_at=NOW,
+    lateness_seconds=0.4,
+    requests=[RequestRate(account="main", per_second=0.2, allowed_per_second=1.0)],
+    heartbeat="sent",
+    heartbeat_at=NOW,
+    store_bytes=7,
+    next_polls={"main": NOW},
+)
 
 
 @pytest.mark.parametrize("code", sorted(set(NotReady) - NO_PROBLEM))
@@ -60,14 +76,14 @@ def test_the_gravest_problem_comes_first_and_those_of_one_code_keep_their_order(
 def test_reasons_and_other_problems_survive_the_control_socket() -> None:
     reasons = (NotReadyReason(code=NotReady.LOOP, detail="overdue: polling (50 s)"),)
     problems = (Problem(code=ProblemCode.WEB_NOT_LISTENING, text="cannot listen"),)
-    health = read_health(health_json(reasons, problems))
-    assert (health.reasons, health.problems) == (reasons, problems)
+    sent = DaemonHealth(state=DaemonState.RUNNING, reasons=reasons, problems=problems, facts=FACTS)
+    assert read_health(json.loads(json.dumps(health_json(sent)))) == sent
 
 
 def test_an_older_daemon_sends_its_reasons_alone() -> None:
     health = read_health({"reasons": [{"reason": "loop-late", "detail": "why"}]})
     assert [reason.code for reason in health.reasons] == [NotReady.LOOP]
-    assert health.problems == ()
+    assert (health.problems, health.facts) == ((), None)
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from watcher.core.polling.result import Cause
 from watcher.core.routing.reason import NotAnnounced
 from watcher.core.training.decision import DecisionReason
 from watcher.drawing.captions import ENGLISH as PLOTS
+from watcher.pipeline.heartbeat import HeartbeatOutcome
 from watcher.reports.overview import OpenKind
 from watcher.web.html.fleet.filter import STATUSES
 from watcher.web.html.language.english import ENGLISH
@@ -44,6 +45,7 @@ BY_KIND = {
 }
 BY_KIND |= {f"done-{kind}" for kind in OF_RECEIVERS | OF_SILENCES} | {f"action-{kind}" for kind in OF_RECEIVERS}
 BY_KIND |= {f"test-{outcome}" for outcome in ("accepted", "refused", "failed", "uncertain")}
+BY_KIND |= {f"heartbeat-{outcome}" for outcome in HeartbeatOutcome}
 BY_KIND |= {f"{field}-missing" for field in ("reason", "author")}
 
 

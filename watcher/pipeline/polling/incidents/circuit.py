@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from watcher.core.event import Kind
@@ -69,6 +69,11 @@ class Circuits:
         probe = self._probes.get(target.poll.service.account)
         soonest = now + target.poll.cadence.interval.total_seconds()
         return soonest if probe is None or probe.running is not None else max(probe.next_at, now)
+
+    def next_probes(self) -> Mapping[str, float]:
+        """Return the next start of a probe, in monotonic seconds, of each failing account that has none under way."""
+        idle = {account: probe.next_at for account, probe in self._probes.items() if probe.running is None}
+        return {account: start for account, start in idle.items() if self._open_incident(account) is not None}
 
     def ended(self, target: PollTarget, started: float, finished: float) -> None:
         """Note the end of a target's run: after a probe that succeeds the others follow, else a longer wait."""

@@ -84,17 +84,12 @@ ENGLISH: Final[Mapping[str, str]] = MappingProxyType(
         # The state of the watcher.
         "watcher": "Watcher",
         "ready": "ready",
-        "last-poll": "Last poll",
         "has-problem": "has a problem",
         "aitems-answers": "AiTEMS answers",
         "polls-fail": "{n} poll is failing|{n} polls are failing",
         "receivers-work": "{n} receiver works|{n} receivers work",
         "receivers-fail": "{bad} of {n} receiver failing|{bad} of {n} receivers failing",
-        "last-polls-failed": "Failing polls",
-        "backup": "Backup",
         "none-yet": "none yet",
-        "deviations": "API deviations",
-        "trainings-known": "Trainings known",
         # Open problems.
         "open-problems": "Open problems",
         "kind-failed": "Failed",
