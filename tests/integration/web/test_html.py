@@ -221,6 +221,11 @@ async def test_a_badge_needs_the_token_that_a_proxy_may_add(path: Path) -> None:
     assert (await ask(site.app, target, {"Authorization": "Bearer sesame"})).status == 200
 
 
+def is_limited(answer: Answer) -> bool:
+    """Return whether an answer says after how many whole seconds to ask again."""
+    return answer.headers.get("retry-after", "").isdigit()
+
+
 async def test_without_the_token_a_browser_gets_the_form_and_a_program_a_refusal(path: Path) -> None:
     site = SignedSite(path)
     answer = await site.get("/deliveries?a=b")
@@ -232,8 +237,9 @@ async def test_without_the_token_a_browser_gets_the_form_and_a_program_a_refusal
 async def test_a_wrong_token_is_refused_and_soon_only_slowly(path: Path) -> None:
     site = SignedSite(path)
     with capture_logs() as logs:
-        found = [(await site.post("/login", "token=wrong")).status for _ in range(7)]
-    assert found == [403] * 5 + [429] * 2
+        found = [await site.post("/login", "token=wrong") for _ in range(7)]
+    assert [item.status for item in found] == [403] * 5 + [429] * 2
+    assert [is_limited(item) for item in found] == [False] * 5 + [True] * 2
     # Nobody without the token fills the log.
     assert [line["event"] for line in logs] == ["web.sign_in_refused"] * 5
 
@@ -303,8 +309,19 @@ async def test_a_test_that_is_not_in_the_history_says_so(path: Path) -> None:
 async def test_one_test_is_sent_to_a_receiver_every_ten_seconds(path: Path) -> None:
     site = SignedSite(path)
     csrf = await site.sign_in()
-    found = [(await site.post("/receivers/test", f"csrf={csrf}&receiver=console")).status for _ in range(3)]
-    assert (found, len(site.asked)) == ([303, 429, 429], 1)
+    found = [await site.post("/receivers/test", f"csrf={csrf}&receiver=console") for _ in range(3)]
+    assert ([item.status for item in found], len(site.asked)) == ([303, 429, 429], 1)
+    assert [is_limited(item) for item in found] == [False, True, True]
+
+
+async def test_an_address_that_asks_too_often_learns_when_to_ask_again(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("watcher.web.html.routes.BURST", 2.0)
+    monkeypatch.setattr("watcher.web.html.routes.PER_SECOND", 0.01)
+    site = SignedSite(path, None)
+    found = [await site.get("/silences") for _ in range(3)]
+    assert [(item.status, is_limited(item)) for item in found] == [(200, False), (200, False), (429, True)]
 
 
 async def test_nobody_who_is_not_signed_in_is_offered_an_action(path: Path) -> None:

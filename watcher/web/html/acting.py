@@ -40,10 +40,18 @@ TEST_SECONDS: Final = 10.0
 
 
 class RefusedError(Exception):
-    """A form that is not accepted; the text says why, and ``back`` is the page that has it."""
+    """A form that is not accepted.
 
-    def __init__(self, status: HTTPStatus, problem: str, back: str = "/") -> None:
+    Args:
+        status: the status of the answer.
+        problem: says why.
+        back: the page that has the form.
+        wait_seconds: the time after which it may be sent again; zero where time does not help.
+    """
+
+    def __init__(self, status: HTTPStatus, problem: str, back: str = "/", wait_seconds: float = 0.0) -> None:
         super().__init__(problem)
+        self.wait_seconds = wait_seconds
         self.problem = problem
         self.status = status
         self.back = back
@@ -78,7 +86,8 @@ class Actions:
             texts = site.renderer.texts
             problem = texts("wrong-too-often", n=math.ceil(wait)) if wait else texts("wrong-token")
             name = form.get("name", "")[:NAME_MAX]
-            return site.page(request, "login.html", now, status, problem=problem, next=target, name=name)
+            shown = {"problem": problem, "next": target, "name": name}
+            return site.page(request, "login.html", now, status, wait_seconds=wait, **shown)
         # Only wrong tokens count: many people may sign in from the address of one proxy.
         self._logins.give_back(client)
         answer = site.redirect(target)
@@ -152,7 +161,7 @@ class Actions:
         is_known = receiver in sources.config().receivers
         if is_known and (wait := self._tests.wait_seconds(receiver, sources.monotonic())):
             problem = self._site.renderer.texts("test-too-often", receiver=receiver, n=math.ceil(wait))
-            raise RefusedError(HTTPStatus.TOO_MANY_REQUESTS, problem, "/deliveries")
+            raise RefusedError(HTTPStatus.TOO_MANY_REQUESTS, problem, "/deliveries", wait)
         # The page does not show what Slack says about a token, and that would take another call.
         arguments = {"receiver": receiver, "by": author_of(session), "access": False}
         answer = await self._act(SEND_TEST, arguments, "/deliveries")

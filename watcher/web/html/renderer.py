@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Mapping
 from datetime import datetime
@@ -94,6 +95,13 @@ def _finalized(value: object) -> object:
     return visible(value) if type(value) is str else value
 
 
-def response(html: str, status: HTTPStatus = HTTPStatus.OK) -> Response:
-    """Return a page as a response, with the policy that forbids every script and style but our own."""
-    return Response(html, status, media_type="text/html", headers=dict(HTML_HEADERS))
+def response(html: str, status: HTTPStatus = HTTPStatus.OK, wait_seconds: float = 0.0) -> Response:
+    """Return a page as a response, with the policy that forbids every script and style but our own.
+
+    Args:
+        html: the page.
+        status: the status of the answer.
+        wait_seconds: the time after which the client may ask again; zero where it need not wait.
+    """
+    waits = {"Retry-After": str(math.ceil(wait_seconds))} if wait_seconds else {}
+    return Response(html, status, media_type="text/html", headers={**HTML_HEADERS, **waits})

@@ -105,13 +105,14 @@ class PageRoutes:
 
     async def _answered(self, handler: Handler, request: Request) -> Response:
         site = self._site
-        if self._rate.wait_seconds(client_of(request), site.sources.monotonic()):
+        if wait := self._rate.wait_seconds(client_of(request), site.sources.monotonic()):
             detail = site.renderer.texts("too-often")
-            return site.error(request, HTTPStatus.TOO_MANY_REQUESTS, "refused", detail)
+            return site.error(request, HTTPStatus.TOO_MANY_REQUESTS, "refused", detail, wait_seconds=wait)
         try:
             return await handler(request)
         except RefusedError as error:
-            return site.error(request, error.status, "refused", error.problem, error.back)
+            wait = error.wait_seconds
+            return site.error(request, error.status, "refused", error.problem, error.back, wait_seconds=wait)
         except OperationRefusedError as error:
             return site.error(request, HTTPStatus.NOT_FOUND, "not-found", str(error))
         except (StoreError, ReadsBusyError) as error:

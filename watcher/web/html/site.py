@@ -41,14 +41,31 @@ class Site:
         return RedirectResponse(f"{self.sources.base_path}{path}", HTTPStatus.SEE_OTHER)
 
     def page(
-        self, request: Request, template: str, now: datetime, status: HTTPStatus = HTTPStatus.OK, **values: object
+        self,
+        request: Request,
+        template: str,
+        now: datetime,
+        status: HTTPStatus = HTTPStatus.OK,
+        *,
+        wait_seconds: float = 0.0,
+        **values: object,
     ) -> Response:
-        """Return a rendered page as a response."""
-        return response(self.renderer.html(template, self.session(request), now, **values), status)
+        """Return a rendered page as a response; ``wait_seconds`` is the time before the next request."""
+        return response(self.renderer.html(template, self.session(request), now, **values), status, wait_seconds)
 
-    def error(self, request: Request, status: HTTPStatus, headline: str, detail: str = "", back: str = "/") -> Response:
+    def error(  # noqa: PLR0913 - the parts of a page
+        self,
+        request: Request,
+        status: HTTPStatus,
+        headline: str,
+        detail: str = "",
+        back: str = "/",
+        *,
+        wait_seconds: float = 0.0,
+    ) -> Response:
         """Return a page about an error, with a link back."""
-        title, now = self.renderer.texts(headline), self.sources.utc_now()
-        values = {"headline": title, "detail": detail, "back": back}
+        values: dict[str, object] = {"headline": self.renderer.texts(headline), "detail": detail, "back": back}
         # The address of a form that was sent is no page.
-        return self.page(request, "error.html", now, status, reloads=request.method != "POST", **values)
+        values["reloads"] = request.method != "POST"
+        now = self.sources.utc_now()
+        return self.page(request, "error.html", now, status, wait_seconds=wait_seconds, **values)
