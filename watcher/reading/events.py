@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import takewhile
@@ -25,10 +25,16 @@ class CursorError(ValueError):
 
 
 class OtherEpochError(ValueError):
-    """A cursor of before a restore of the store: the positions behind it belong to other events."""
+    """A cursor of another store, or of this one before a restore: the positions behind it belong to other events."""
 
-    def __init__(self, restored_from: str | None) -> None:
-        super().__init__("the store was restored from a backup after this cursor was made")
+    def __init__(self, restored_at: str | None, restored_from: str | None) -> None:
+        text = "the cursor is of another store"
+        if restored_at is not None:
+            backup = "" if restored_from is None else f" from the backup of {restored_from}"
+            text = f"{text}, or of this one before it was restored{backup} at {restored_at}"
+        super().__init__(text)
+        self.restored_at = restored_at
+        """The time of the latest restore, RFC 3339; ``None`` for a store that was never restored."""
         self.restored_from = restored_from
         """The time of that backup, RFC 3339; ``None`` where it is not known."""
 
@@ -68,13 +74,13 @@ def read_events(views: Views, wanted: HistoryFilter, after: str | None, now: dat
 
     Raises:
         CursorError: ``after`` is no cursor.
-        OtherEpochError: the store was restored since it was made.
+        OtherEpochError: it is of another store, or of this one before a restore.
     """
     facts = views.facts()
     epoch = facts[meta_keys.EPOCH]
     if after == LATEST:
         return EventPage(events=(), next=cursor(epoch, _newest_settled(views, now)), more=False)
-    position = 0 if after is None else _position(after, epoch, facts.get(meta_keys.RESTORED_FROM))
+    position = 0 if after is None else _position(after, facts)
     limit = wanted.limit or 1
     settled = settled_events(views.history(replace(wanted, after=position, limit=limit + 1)), now)
     shown, more = settled[:limit], len(settled) > limit
@@ -106,10 +112,10 @@ def _newest_settled(views: Views, now: datetime) -> int:
     return views.newest_position() if waiting is None else waiting - 1
 
 
-def _position(text: str, epoch: str, restored_from: str | None) -> int:
+def _position(text: str, facts: Mapping[str, str]) -> int:
     found = re.fullmatch(CURSOR, text)
     if found is None:
         raise CursorError(f"{text!r} is no cursor; give the next of an earlier answer, or latest")
-    if found[1] != epoch:
-        raise OtherEpochError(restored_from)
+    if found[1] != facts[meta_keys.EPOCH]:
+        raise OtherEpochError(facts.get(meta_keys.RESTORED_AT), facts.get(meta_keys.RESTORED_FROM))
     return int(found[2])

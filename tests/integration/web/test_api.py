@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,8 +18,12 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from starlette.types import ASGIApp
 
+from tests.integration.cli.test_stats import NOW
 from tests.integration.web.invented_store import Answer, api, ask, make_store
 from tests.support.paths import ROOT
+from watcher.core.timestamps import to_text
+from watcher.store.epoch import new_epoch
+from watcher.store.sqlite.database import open_database
 from watcher.web import store_reader
 from watcher.web.api.openapi import PATHS, document
 
@@ -127,7 +133,7 @@ async def test_latest_begins_behind_every_event(app: ASGIApp) -> None:
     [
         ("/events?aftre=1", 400, "bad-parameter", "aftre is not known; the parameters are: after, kind"),
         ("/events?after=1", 400, "bad-parameter", "no cursor"),
-        ("/events?after=abc.1", 410, "store-restored", "begin again"),
+        ("/events?after=abc.1", 410, "other-store", "the cursor is of another store; begin again"),
         ("/events?kind=fail", 400, "bad-parameter", "write one of appeared"),
         ("/events?since=yesterday", 400, "bad-parameter", "or 24h"),
         ("/events?since=2026-01-01T00:00:00", 400, "bad-parameter", "with its zone"),
@@ -149,6 +155,17 @@ async def test_a_wrong_request_says_what_is_wrong(
     assert (answer.status, found["status"], found["code"]) == (status, status, code)
     assert answer.headers["content-type"] == "application/problem+json"
     assert words in found["detail"]
+
+
+def test_a_cursor_of_before_a_restore_says_which_restore(tmp_path: Path) -> None:
+    path = make_store(tmp_path)
+    with closing(open_database(path, purpose="test", now=NOW)) as database:
+        asyncio.run(database.write(lambda connection: new_epoch(connection, "restored", NOW)))
+    answer = asyncio.run(ask(api(path), "/api/v1/events?after=abc.1"))
+    found = json.loads(answer.body)
+    assert (answer.status, found["code"]) == (410, "store-restored")
+    restored = f"of another store, or of this one before it was restored at {to_text(NOW)}; begin again"
+    assert restored in found["detail"]
 
 
 async def test_an_answer_that_the_client_has_is_not_sent_again(app: ASGIApp) -> None:

@@ -160,7 +160,7 @@ _ERRORS: Final[Mapping[int, str]] = {
     400: "A parameter cannot be used",
     401: "The token is missing or wrong",
     404: "There is nothing of this name",
-    410: "The store was restored from a backup: the cursor does not hold any more",
+    410: "The cursor is of another store, or of this one before it was restored",
     429: "Too many requests of this address",
     503: "The store cannot be read, or too many requests wait for it",
 }

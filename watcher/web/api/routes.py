@@ -225,7 +225,8 @@ async def _events(sources: Sources, request: Request) -> object:
         raise refused("after", f"cannot be used: {error}") from None
     except OtherEpochError as error:
         detail = f"{error}; begin again without after, or with since"
-        raise ProblemError(HTTPStatus.GONE, "store-restored", detail, restored_from=error.restored_from) from None
+        code = "other-store" if error.restored_at is None else "store-restored"
+        raise ProblemError(HTTPStatus.GONE, code, detail, restored_from=error.restored_from) from None
     return page.as_json()
 
 
