@@ -24,6 +24,8 @@ COOKIE: Final = "aitems_session"
 NAME_DIGITS: Final = 8
 LASTS: Final = timedelta(hours=12)
 NAME_MAX: Final = 80
+SAME_SITE: Final = "lax"
+"""Who follows a link in a message stays signed in; no GET changes anything, and a form needs a value of its page."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,7 +162,7 @@ class Sessions:
             max_age=int(LASTS.total_seconds()),
             path=self._cookie_path,
             httponly=True,
-            samesite="strict",
+            samesite=SAME_SITE,
             secure=request.url.scheme == "https",
         )
 
@@ -168,7 +170,7 @@ class Sessions:
         """End a session: no copy of its cookie works any more; then remove the cookie."""
         if session.expires_at is not None:
             await self._signed_out.add(session.id, session.expires_at, now)
-        response.delete_cookie(self.cookie, path=self._cookie_path, httponly=True, samesite="strict")
+        response.delete_cookie(self.cookie, path=self._cookie_path, httponly=True, samesite=SAME_SITE)
 
     def _sign(self, purpose: str, payload: str) -> str:
         key = b"" if self._token is None else self._token().reveal().encode()
