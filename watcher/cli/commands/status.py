@@ -150,13 +150,18 @@ class StatusRequest:
 
 def _watch(request: StatusRequest, settings: Config) -> None:
     from watcher.cli.watching.frames import repeat
+    from watcher.cli.watching.latest_config import LatestConfig
     from watcher.store.errors import StoreError
 
+    latest = LatestConfig(settings, faulty=request.faulty)
+
     def show_once(out: Screen) -> None:
+        found, faulty = latest()
+        now = replace(request, faulty=faulty)
         if request.is_overview:
-            _show_overview(request, settings, out)
+            _show_overview(now, found, out)
         else:
-            show(request, settings, out)
+            show(now, found, out)
 
     repeat(show_once, screen(wide=request.wide), StoreError, in_place=not request.as_json)
 
