@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Self
 
 import structlog
 
 from watcher.core.action import Action, ActionKind
-from watcher.core.delivery.model import Delivered, Outcome
-from watcher.core.delivery.reason import NO_REASON
+from watcher.core.delivery.model import Degrade, Delivered, Outcome, Refused, TryLater, Uncertain
+from watcher.core.delivery.reason import NO_REASON, WITH_CONNECTION, Reason
 from watcher.operations.author import author_in
 from watcher.operations.ports import ActionStore
 from watcher.operations.recording import problem_of_recording
 
 log = structlog.get_logger()
 
+Refusal = TryLater | Uncertain | Degrade | Refused
 SEND_TEST: Final = "test"
 """The command on the control socket."""
 
@@ -56,5 +57,12 @@ def _action(request: ReceiverTest, outcome: Outcome, now: datetime) -> Action:
         author=request.by,
         at=now,
         outcome=type(outcome).__name__,
-        reason=NO_REASON if isinstance(outcome, Delivered) else outcome.reason,
+        reason=NO_REASON if isinstance(outcome, Delivered) else _reason(outcome),
     )
+
+
+def _reason(outcome: Refusal) -> Reason:
+    """Return the reason of a test; that of a failed connection alone would not say what has failed there."""
+    if outcome.reason.code in WITH_CONNECTION and not outcome.reason.detail:
+        return replace(outcome.reason, detail=outcome.answer)
+    return outcome.reason

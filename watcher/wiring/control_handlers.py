@@ -119,7 +119,8 @@ def _refusing(handle: Callable[[Arguments], Awaitable[Arguments]]) -> Handler:
 async def record_reload(actions: ActionStore, arguments: Arguments, config: Path, now: datetime) -> None:
     """Record who reloaded the configuration; a store that cannot be written does not make the reload fail."""
     author = str(arguments.get("by") or "")[:AUTHOR_MAX]
-    log.info("reload.recorded", author=author)
     action = Action(kind=ActionKind.RELOAD, target=str(config), author=author, at=now)
     if (problem := await problem_of_recording(actions, action)) is not None:
-        log.warning("reload.not_recorded", problem=problem, remedy="run aitems-watcher doctor")
+        log.warning("reload.not_recorded", author=author, problem=problem, remedy="run aitems-watcher doctor")
+    else:
+        log.info("reload.recorded", author=author)

@@ -161,6 +161,10 @@ REFUSALS: Final = frozenset(
 """Codes of an attempt that the receiver refused, or that its destination or credentials make impossible."""
 
 
+WITH_CONNECTION: Final = frozenset({ReasonCode.NOT_SENT, ReasonCode.NO_ANSWER})
+"""Codes of a call without an answer: their cause is a code, and a detail says what has failed."""
+
+
 def is_refusal(reason: Reason) -> bool:
     """Say whether a reason is that of an attempt that the receiver refused, and not of a lookup or of the age."""
     return reason.code in REFUSALS and not reason.within

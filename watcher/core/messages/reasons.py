@@ -27,6 +27,10 @@ _CAUSES: Final[Mapping[ReasonCode, Phrase]] = MappingProxyType(
     }
 )
 """The phrase without the remedy, for each code whose text has one."""
+_DETAILED: Final[Mapping[ReasonCode, Phrase]] = MappingProxyType(
+    {ReasonCode.NOT_SENT: Phrase.NOT_SENT_BECAUSE, ReasonCode.NO_ANSWER: Phrase.NO_ANSWER_BECAUSE}
+)
+"""The phrase of a failed connection of which a detail is known."""
 _REMEDIES: Final[Mapping[ReasonCode, Phrase]] = MappingProxyType(
     {
         ReasonCode.REDIRECTED: Phrase.REFUSAL_SET_FINAL_URL,
@@ -63,6 +67,8 @@ def refusal_remedy(reason: Reason, words: Words = ENGLISH_WORDS) -> TextLine:
 def _phrase(reason: Reason) -> Phrase:
     if reason.code is ReasonCode.RETRIED and reason.name:
         return Phrase.RETRIED_BY
+    if reason.detail and reason.code in _DETAILED:
+        return _DETAILED[reason.code]
     return Phrase(f"reason_{reason.code.name.lower()}")
 
 
