@@ -19,6 +19,7 @@ from watcher.core.health.problems import DaemonHealth, DaemonState, Problem, Pro
 from watcher.core.health.readiness import HealthStats, NotReadyReason, not_ready_reasons
 from watcher.core.secret import Secret
 from watcher.http import HttpClient, HttpSettings
+from watcher.installed import require_loadable
 from watcher.metrics import CONTENT_TYPE, Metrics, Reading
 from watcher.pipeline.heartbeat import Heartbeat
 from watcher.store.errors import StoreError
@@ -259,6 +260,7 @@ class HealthEndpoints:
 
     def _other_routes(self, sessions: Sessions, base_path: str) -> Sequence[BaseRoute]:
         # Imported at the first request for them, see ``web.pages.Later``.
+        require_loadable("watcher.web.html.routes")
         from watcher.web.api.routes import api_routes  # noqa: PLC0415 - see above
         from watcher.web.html.renderer import Renderer  # noqa: PLC0415 - see above
         from watcher.web.html.routes import PageRoutes  # noqa: PLC0415 - see above

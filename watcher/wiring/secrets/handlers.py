@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from watcher.config import Config, ConfigError, SecretError, load
 from watcher.control.protocol import ControlError, Handler, Report, ReportingHandler, SetupRefusedError
 from watcher.http import HttpSetupError
+from watcher.installed import UpgradedError, require_loadable
 from watcher.operations.errors import OperationRefusedError
 from watcher.operations.receiver_test import SEND_TEST
 from watcher.receivers import InvalidReceiverError
@@ -40,6 +41,7 @@ def secret_handlers(
 
     def handler(command: str) -> Handler:
         async def work(config: Config, arguments: Arguments, report: Report) -> Arguments:
+            require_loadable("watcher.wiring.secrets.commands")
             from watcher.wiring.secrets.commands import works  # noqa: PLC0415 - few daemons are ever asked
 
             return await works(runtime, budgets, active, actions)[command](config, arguments, report)
@@ -58,7 +60,7 @@ def _with_configuration(work: Work, active: Callable[[], Config]) -> Handler:
             return await work(config, arguments, report)
         except (SecretError, HttpSetupError, InvalidReceiverError) as error:
             raise SetupRefusedError(str(error)) from None
-        except OperationRefusedError as error:
+        except (OperationRefusedError, UpgradedError) as error:
             raise ControlError(str(error)) from None
 
     return ReportingHandler(serve)
