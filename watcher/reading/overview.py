@@ -221,12 +221,14 @@ def _services(
         own = types[service]
         return not own & by_type.keys(), not own & busy.keys(), names.get(service) or service.service
 
+    polled_once = {polled.poll.service for polled in status.polls if not polled.untried}
     labels = {polled.poll.service: polled.poll.attributes.labels for polled in status.polls}
     return [
         ServiceRow(
             service=service,
             name=names.get(service),
             labels=labels.get(service, {}),
+            untried=service in labels and service not in polled_once,
             types=[
                 TypeResults(
                     of=of,

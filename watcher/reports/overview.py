@@ -91,6 +91,8 @@ class ServiceRow:
     name: str | None
     labels: Mapping[str, str]
     types: Sequence[TypeResults]
+    untried: bool = False
+    """Whether it was never polled."""
 
     @property
     def has_problem(self) -> bool:

@@ -17,6 +17,7 @@ from watcher.core.batch import Batch
 from watcher.core.durations.past_runs import Outcome
 from watcher.core.event import Kind
 from watcher.core.health.problems import RUNNING
+from watcher.core.polling.result import PollState
 from watcher.core.training.absence import Missing, OverdueFacts
 from watcher.core.training.model import Snapshot, TrainingRef
 from watcher.core.training.retraining import Retraining, RetrainingRef
@@ -53,6 +54,16 @@ def test_a_long_row_of_failures_still_has_its_last_good_version(overview: Overvi
     assert problem.failures == FAILURES
     assert problem.last_good is not None
     assert problem.last_good.ref.version == f"f{FAILURES + 1}"
+
+
+def test_a_service_is_untried_until_a_poll_of_it_has_ended(tmp_path: Path) -> None:
+    path = make_store(tmp_path)
+    (before,) = asyncio.run(_read(path)).services
+    with closing(open_database(path, purpose="test", now=NOW)) as database:
+        answered = PollState(key=before.service.subject, good_asked_at=NOW, good_answered_at=NOW)
+        asyncio.run(PollStore(database).record(Batch(polls=(answered,))))
+    (after,) = asyncio.run(_read(path)).services
+    assert (before.untried, after.untried) == (True, False)
 
 
 def test_a_removed_receiver_has_a_row_as_long_as_deliveries_wait_for_it(overview: Overview) -> None:

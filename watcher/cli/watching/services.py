@@ -50,7 +50,7 @@ def show_services(lines: OverviewLines) -> None:
 def _service_rows(lines: OverviewLines, service: ServiceRow) -> Iterator[tuple[Cell, ...]]:
     name = plain(service.name or service.service.service)
     if not service.types:
-        yield name, Cell(""), Cell(""), plain(lines.t("no-run"), FAINT)
+        yield name, Cell(""), Cell(""), plain(lines.t("never-polled" if service.untried else "no-run"), FAINT)
     for number, item in enumerate(service.types):
         yield name if number == 0 else Cell(""), plain(item.of.type), _strip(item), _latest(lines, item)
 

@@ -84,6 +84,12 @@ def test_a_template_that_an_upgrade_replaces_is_not_read_again(monkeypatch: pyte
     assert renderer.html("overview.html", Session(can_sign_in=False), NOW, **values) == before
 
 
+@pytest.mark.parametrize(("untried", "text"), [(True, "Not polled yet"), (False, "no run yet")])
+def test_a_service_without_a_run_says_whether_it_was_polled(*, untried: bool, text: str) -> None:
+    found = replace(starting_page(), services=[replace(SHOWN, untried=untried)])
+    assert f"6wxgu1abcde {text}" in text_of(found)
+
+
 def test_a_training_that_cannot_be_polled_may_have_ended() -> None:
     text = text_of(page(failures=7))
     assert "may have ended" in text
