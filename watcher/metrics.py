@@ -186,7 +186,8 @@ class Metrics(Observer):
     def facts(self, *, has_heartbeat: bool) -> DaemonFacts:
         """Return the values that a person sees beside the problems."""
         started = next(value for _, value in values_of(self._started_at))
-        lasts = max(self._clock.utc_now().timestamp() - started, 1.0)
+        # In the first minute, the first requests would look like more than the budget.
+        lasts = max(self._clock.utc_now().timestamp() - started, 60.0)
         allowed = {labels["account"]: value for labels, value in values_of(self._budget)}
         sent = {labels["account"]: value for labels, value in values_of(self._requests)}
         beats = {labels["outcome"]: value for labels, value in values_of(self._heartbeat_at)}

@@ -123,6 +123,11 @@ class ReceiverRow:
     last_delivered: datetime | None = None
     """When its last delivery arrived; ``None`` without one, or where it was not read."""
 
+    @property
+    def works(self) -> bool:
+        """Whether it has taken messages, and nothing is known against it."""
+        return bool(self.delivered) and self.failing is None and not self.dead
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailingPolls:
@@ -172,6 +177,11 @@ class Overview:
     def failing_receivers(self) -> Sequence[ReceiverRow]:
         """The receivers that fail or have dead letters."""
         return [item for item in self.receivers if item.failing is not None or item.dead]
+
+    @property
+    def working_receivers(self) -> Sequence[ReceiverRow]:
+        """The receivers that have taken messages, and neither fail nor have dead letters."""
+        return [item for item in self.receivers if item.works]
 
     @property
     def problem_count(self) -> int:

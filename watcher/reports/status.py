@@ -83,7 +83,7 @@ class PollReport:
     @property
     def untried(self) -> bool:
         """Whether it was never attempted."""
-        return not self.failing and self.state.good_answered_at is None
+        return self.state.good_answered_at is None and not self.state.failures
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,7 +165,8 @@ class StatusReport:
             return Condition.NOT_OK
         if self.is_starting:
             return Condition.STARTING
-        return Condition.OK if self.services or self.faulty_file else Condition.NOTHING_POLLED
+        polls_any = self.faulty_file or any(not polled.poll.discovers for polled in self.polls)
+        return Condition.OK if polls_any else Condition.NOTHING_POLLED
 
     @property
     def is_starting(self) -> bool:

@@ -143,7 +143,9 @@ def _receiver_state(lines: OverviewLines, item: ReceiverRow) -> Cell:
         return plain(lines.t("fails-wait", n=item.waiting), WARN)
     if item.dead:
         return plain(lines.t("dead-count", n=item.dead), WARN)
-    return plain(lines.t("works-wait", n=item.waiting) if item.waiting else lines.t("works"))
+    if item.waiting:
+        return plain(lines.t("works-wait", n=item.waiting))
+    return plain(lines.t("works" if item.works else "no-delivery"))
 
 
 def _silences(lines: OverviewLines) -> None:

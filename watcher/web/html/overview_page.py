@@ -22,7 +22,7 @@ from watcher.core.routing.silence import Silence
 from watcher.core.training.absence import Missing
 from watcher.core.training.model import ServiceRef, TrainingRef
 from watcher.reports.overview import FailingPolls, OpenKind, OpenProblem, Overview, ServiceRow
-from watcher.reports.status import Condition
+from watcher.reports.status import Condition, StatusReport
 from watcher.store.runs.latest import TypeRef
 from watcher.store.views import EventHistory
 from watcher.web.html.fleet.filter import MOST_LISTED, MOST_ROWS, STATUSES, OverviewFilter, is_quiet, known_labels
@@ -111,8 +111,7 @@ def overview_values(
     shown = {row.service for row in services}
     problems = [item for item in page.problems if item.of.service_ref in shown and item.kind in wanted.kinds]
     in_progress = [item for item in page.in_progress if item.snapshot.ref.service_ref in shown]
-    answered = [polled.state.good_answered_at for polled in page.status.polls]
-    condition = page.status.condition
+    condition, is_starting = page.status.condition, page.status.is_starting
     return {
         "nav": "overview",
         "page": page,
@@ -131,11 +130,11 @@ def overview_values(
         "most_rows": wanted.most_rows,
         "most_problems": MOST_LISTED if wanted.status in set(OpenKind) else MOST_FLAT,
         **_verdict(page, condition, len(page.problems) - len(problems), texts, times),
-        "watcher_state": _watcher_state(page, texts),
+        "watcher_state": _watcher_state(page, texts, is_starting=is_starting),
         "watcher_rows": watcher_rows(page.status, texts, times),
         "steps": _steps(page, condition, texts),
         "steps_title": texts("add-card" if condition is Condition.NOTHING_POLLED else "starting-card"),
-        "last_poll": max((time for time in answered if time is not None), default=None),
+        "answers": _answers(page.status),
         "failing_polls": sum(polled.failing for polled in page.status.polls),
         "who": lambda item: notified_text(item, texts),
         "poll_subject": lambda item: _poll_subject(page, item, texts),
@@ -171,7 +170,8 @@ def _verdict(page: Overview, condition: Condition, elsewhere: int, texts: Texts,
     here = page.problem_count - elsewhere
     if not page.problem_count:
         return _verdict_without_problem(page, condition, texts, times)
-    subline = Markup(" ").join((_polling_text(page, texts), _progress_text(page, texts, times)))
+    polling = _answered_text(page, texts) if page.status.is_starting else _polling_text(page, texts)
+    subline = Markup(" ").join((polling, _progress_text(page, texts, times)))
     icon = ("fail", "fail") if page.outages or any(item.failures for item in page.problems) else ("warn", "warn")
     headline = texts("problems-here", n=here, rest=elsewhere) if elsewhere else texts("problems", n=here)
     return {"headline": headline, "icon": icon, "subline": subline}
@@ -188,6 +188,13 @@ def _verdict_without_problem(page: Overview, condition: Condition, texts: Texts,
     return {"headline": texts("fine"), "icon": ("ok", "ok"), "subline": subline}
 
 
+def _answers(status: StatusReport) -> bool:
+    """Return whether AiTEMS has answered since the start of the daemon, as far as that is known."""
+    since = None if status.daemon.facts is None else status.daemon.facts.started_at
+    times = (polled.state.good_answered_at for polled in status.polls)
+    return any(time is not None and (since is None or time >= since) for time in times)
+
+
 def _polling_text(page: Overview, texts: Texts) -> Markup:
     return texts("polling", n=len(page.status.services))
 
@@ -199,11 +206,11 @@ def _answered_text(page: Overview, texts: Texts) -> Markup:
     return texts("restarted-text") if done == len(polls) else texts("start-poll-text", done=done, n=len(polls))
 
 
-def _watcher_state(page: Overview, texts: Texts) -> tuple[Markup, str]:
+def _watcher_state(page: Overview, texts: Texts, *, is_starting: bool) -> tuple[Markup, str]:
     """Return whether the watcher is ready, as ``/readyz`` answers it, and the class of its colour."""
     if page.watcher_problems:
         return texts("has-problem"), "warn"
-    if page.status.is_starting:
+    if is_starting:
         return texts("not-ready"), "m"
     return (texts("has-reasons"), "warn") if page.status.daemon.reasons else (texts("ready"), "ok")
 

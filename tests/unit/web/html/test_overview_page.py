@@ -10,6 +10,7 @@ import pytest
 from tests.unit.reports.facts import event
 from watcher.core.delivery.reason import NO_REASON
 from watcher.core.delivery.state import State
+from watcher.core.health.daemon_facts import DaemonFacts
 from watcher.core.health.problems import DaemonHealth, DaemonState, Problem, ProblemCode
 from watcher.core.health.readiness import NotReady, NotReadyReason
 from watcher.core.incidents.model import Incident
@@ -122,6 +123,29 @@ def test_a_page_is_not_fine_before_each_poll_has_an_answer_since_the_start() -> 
     assert values["watcher_state"] == ("starting", "m")
     assert page.status.summary.startswith("STARTING: ")
     assert not page.is_polled(SERVICE)
+
+
+def test_an_answer_of_before_the_start_does_not_say_that_aitems_answers() -> None:
+    report = replace(status(polls=(poll(0),)), totals=TrainingTotals(by_status={"completed": 1}))
+    for started, answers in ((NOW - timedelta(hours=1), True), (NOW + timedelta(seconds=1), False)):
+        facts = DaemonFacts(version="1", started_at=started)
+        page = overview(replace(report, daemon=DaemonHealth(state=DaemonState.RUNNING, facts=facts)))
+        assert overview_values(page, OverviewFilter(), Texts())["answers"] is answers
+
+
+def test_with_a_problem_the_page_says_that_it_is_starting_as_well() -> None:
+    page = answering(status(polls=(poll(1),)), PENDING)
+    subline = overview_values(page, OverviewFilter(), Texts())["subline"]
+    assert str(subline).startswith("Not everything was polled since the start.")
+
+
+def test_a_receiver_that_got_nothing_is_not_said_to_work() -> None:
+    rows = [
+        ReceiverRow(name="a", kind="log", failing=None),
+        ReceiverRow(name="b", kind="log", failing=None, delivered=1),
+    ]
+    assert [row.works for row in rows] == [False, True]
+    assert [row.name for row in overview(status(), tuple(rows)).working_receivers] == ["b"]
 
 
 def test_a_watcher_without_a_service_says_how_to_add_one() -> None:
