@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Final
 
 from watcher.drawing.captions import ENGLISH as PLOTS
+from watcher.web.html.language.english_deliveries import ENGLISH_DELIVERIES
 from watcher.web.html.language.english_problems import ENGLISH_PROBLEMS
 from watcher.web.html.language.english_runs import ENGLISH_RUNS
 from watcher.web.html.language.english_trail import ENGLISH_TRAIL
@@ -190,7 +191,6 @@ ENGLISH: Final[Mapping[str, str]] = MappingProxyType(
         "receivers": "Receivers",
         "receiver": "Receiver",
         "works": "works",
-        "no-delivery": "no delivery yet",
         "fails": "failing",
         "fails-wait": "failing, {n} waits|failing, {n} wait",
         "works-wait": "{n} waits|{n} wait",
@@ -265,19 +265,6 @@ ENGLISH: Final[Mapping[str, str]] = MappingProxyType(
         "reason": "Reason",
         "and-more": "{first} and {n} more",
         "nothing-open": "Nothing waits.",
-        "nothing-dead": "Nothing needs a decision.",
-        "receivers-failing": "{n} receiver is failing: {names}|{n} receivers are failing: {names}",
-        "nothing-sent": "Nothing has been sent yet",
-        "dead-count-text": "{n} delivery needs a decision.|{n} deliveries need a decision.",
-        "waiting-list": "Waiting",
-        "dead-list": "To be decided",
-        "oldest-first": "Oldest first",
-        "first-of": "The oldest {n} are shown",
-        "last-delivery": "Last delivery",
-        "retry-all": "Retry {n} dead letter|Retry all {n} dead letters",
-        "retry-oldest": "Retry the oldest {n} dead letters",
-        "done-retry-all": "{n} delivery to {receiver} will be sent again.|"
-        "{n} deliveries to {receiver} will be sent again.",
         "nothing-delivered": "Nothing has been delivered yet.",
         "delivered-list": "Delivered",
         "send-test": "Send a test",
@@ -351,6 +338,7 @@ ENGLISH: Final[Mapping[str, str]] = MappingProxyType(
         "back-to-page": "Back to the page",
         **PLOTS,
         **ENGLISH_RUNS,
+        **ENGLISH_DELIVERIES,
         **ENGLISH_TRAIL,
         **ENGLISH_PROBLEMS,
         **ENGLISH_WATCHER,
