@@ -228,7 +228,9 @@ async def test_a_stream_of_a_page_ends_with_its_session(place: Place) -> None:
         await person.sign_in()
         stolen = Person(daemon, dict(person.cookies))
         address = f"{await stolen.address()}/live?page=/deliveries"
-        async with httpx2.AsyncClient(cookies=stolen.cookies) as client, client.stream("GET", address) as stream:
+        # A part comes every five seconds, as long as a client waits by default.
+        waiting = httpx2.AsyncClient(cookies=stolen.cookies, timeout=30)
+        async with waiting as client, client.stream("GET", address) as stream:
             lines = stream.aiter_lines()
             assert await anext(lines) == "retry: 5000"
             await person.act("/signout")
