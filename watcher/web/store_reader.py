@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 
 from watcher.store.views import Views, open_views
+from watcher.web.cpu_time import spending
 
 Result = TypeVar("Result")
 
@@ -49,5 +50,5 @@ class StoreReader:
             self._waiting -= 1
 
     def _read(self, read: Callable[[Views], Result]) -> Result:
-        with open_views(self._url) as views:
+        with spending(), open_views(self._url) as views:
             return read(views)

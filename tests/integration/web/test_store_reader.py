@@ -10,6 +10,7 @@ from tests.support.past_runs import NOW
 from watcher.store.sqlite.database import open_database
 from watcher.store.url import sqlite_url
 from watcher.store.views import Views
+from watcher.web.cpu_time import CpuTime, counting
 from watcher.web.store_reader import AT_A_TIME, StoreReader
 
 
@@ -34,3 +35,14 @@ async def test_a_read_keeps_its_slot_after_the_end_of_its_request(tmp_path: Path
     may_end.set()
     await waiting
     assert len(begun) == AT_A_TIME + 1
+
+
+async def test_the_cpu_time_of_a_read_counts_for_the_page_that_reads(tmp_path: Path) -> None:
+    path, spent = tmp_path / "watcher.db", CpuTime()
+    open_database(path, purpose="test", now=NOW).close()
+    reader = StoreReader(sqlite_url(path))
+    await reader(Views.facts)
+    assert spent.seconds == 0
+    with counting(spent):
+        await reader(Views.facts)
+    assert spent.seconds > 0

@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from watcher import __version__
 from watcher.core.messages.text import visible
+from watcher.web.cpu_time import spending
 from watcher.web.encoded_paths import segment
 from watcher.web.html.language.texts import Texts
 from watcher.web.html.session import Session
@@ -75,9 +76,10 @@ class Renderer:
         page = {"nav": "", "live": "", "root": self._base_path, "undelivered": 0, "silenced": 0, **values}
         # The menu marks the present page, or the one above it.
         current = "page" if template == f"{page['nav']}.html" else "true"
-        return self._environment.get_template(template).render(
-            session=session, times=PageTimes(now, self._texts), current=current, **page
-        )
+        with spending():
+            return self._environment.get_template(template).render(
+                session=session, times=PageTimes(now, self._texts), current=current, **page
+            )
 
     @property
     def texts(self) -> Texts:

@@ -33,6 +33,7 @@ from watcher.store.errors import StoreError
 from watcher.store.views import Views
 from watcher.web.api.answers import tagged
 from watcher.web.clients import client_of
+from watcher.web.cpu_time import spending
 from watcher.web.encoded_paths import name_of, service_in
 from watcher.web.html.acting import Actions, RefusedError
 from watcher.web.html.badge import badge
@@ -144,7 +145,7 @@ class PageRoutes:
         return await self._streams.response(render, client_of(request))
 
     async def _kept(self, path: str, query: QueryParams, session: Session) -> str:
-        """Return a page that is at most three seconds old: rendering one costs as much as reading for it."""
+        """Return a page that is a few seconds old at most: rendering one costs as much as reading for it."""
         key = (path, str(query), session)
         return await self._rendered_pages.get(key, lambda: self._html(path, query, session))
 
@@ -177,7 +178,8 @@ class PageRoutes:
         rows = [row for row in page.services if wanted.takes(row)]
         page = await self._with_results(page, shown_services(rows))
         renderer = self._site.renderer
-        values = overview_values(page, wanted, renderer.texts)
+        with spending():
+            values = overview_values(page, wanted, renderer.texts)
         return renderer.html("overview.html", session, page.at, live=live, **values)
 
     async def _with_results(self, page: Overview, shown: ShownServices) -> Overview:

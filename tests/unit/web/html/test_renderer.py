@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.web.html.test_times import NOW
+from watcher.web.cpu_time import CpuTime, counting
 from watcher.web.html import renderer
 from watcher.web.html.renderer import Renderer
 from watcher.web.html.session import Session
@@ -26,3 +27,10 @@ def test_a_daemon_keeps_its_templates_while_another_version_is_installed(
     login.write_text("{{ a_value_of_the_new_version }}", "utf-8")
     os.utime(login, (1, 1))
     assert pages.html("login.html", Session(can_sign_in=True), NOW, **values) == before
+
+
+def test_the_cpu_time_of_rendering_counts_for_the_page() -> None:
+    spent = CpuTime()
+    with counting(spent):
+        Renderer().html("login.html", Session(can_sign_in=True), NOW, problem="", next="/", name="")
+    assert spent.seconds > 0
