@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 from sqlalchemy import Engine
@@ -15,11 +16,15 @@ from watcher.store.url import sqlite_path
 MIGRATE: Final = "`aitems-watcher migrate`"
 
 
+@lru_cache(maxsize=2)
 def reader_engine(url: str) -> Engine:
-    """Return an engine that can only read.
+    """Return an engine that can only read, the same for each read of a store.
+
+    It keeps the statements that it has compiled, and no connection. To compile those of a page takes longer than to
+    execute them.
 
     Raises:
-        StoreUnusable: there is no store at this URL.
+        StoreUnusable: the URL is of no store that can be read.
     """
     return connections.reader_engine(sqlite_path(url))
 

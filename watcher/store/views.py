@@ -333,11 +333,8 @@ def open_views(url: str) -> Iterator[Views]:
     Raises:
         StoreUnusable: there is none, or it cannot be read.
     """
-    engine = reader_engine(url)
     try:
-        with engine.begin() as connection:
+        with reader_engine(url).begin() as connection:
             yield Views(connection)
     except DatabaseError as error:
         raise StoreUnusable(f"cannot read {place_of(url)}: {error.orig}; {remedy_for(url)}") from error
-    finally:
-        engine.dispose()

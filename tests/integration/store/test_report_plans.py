@@ -5,26 +5,31 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, event
+from sqlalchemy.engine.interfaces import CacheStats
 
 from watcher.core.action import OF_RECEIVERS, Action, ActionKind
 from watcher.core.delivery.state import OPEN_STATES, State
 from watcher.core.durations.past_runs import Population
-from watcher.core.timestamps import from_text
+from watcher.core.timestamps import from_text, to_text
 from watcher.core.training.earlier_runs import RunGroup, RunsWanted
 from watcher.core.training.model import ServiceRef, TrainingRef
 from watcher.core.training.retraining import RetrainingRef
 from watcher.store.actions import beside, latest, latest_on
 from watcher.store.delivery.views import DeliveryFilter, last_delivered
+from watcher.store.errors import StoreUnusable
 from watcher.store.export import Exported, events_of_deliveries, export_page
 from watcher.store.health_stats import health_stats
 from watcher.store.runs import history, queries
 from watcher.store.runs import latest as results
 from watcher.store.runs.retrainings import retraining_of
-from watcher.store.sqlite.database import Database
+from watcher.store.sqlite.database import Database, open_database
 from watcher.store.trainings import Order, TrainingQuery
+from watcher.store.url import sqlite_url
 from watcher.store.views import HistoryFilter, Views, open_views
 
 NOW = from_text("2026-11-23T02:00:00.000000Z")
@@ -115,6 +120,41 @@ def test_a_report_seeks_its_rows_or_counts_them_in_an_index(database: Database, 
         for statement, steps in plans_of(views, READS[read]):
             for step in steps:
                 assert not reads_whole_table(step, statement), f"{step}: {statement}"
+
+
+def test_a_further_read_compiles_no_statement_anew(database: Database) -> None:
+    def compiled() -> list[str]:
+        found: list[str] = []
+
+        def note(_c: object, _cursor: object, statement: str, _p: object, context: Any, _many: object) -> None:
+            if context.cache_hit is not CacheStats.CACHE_HIT:
+                found.append(statement)
+
+        with open_views(database.url) as views:
+            event.listen(views.connection, "before_cursor_execute", note)
+            views.polls()
+            views.history(HistoryFilter())
+            event.remove(views.connection, "before_cursor_execute", note)
+        return found
+
+    assert len(compiled()) == 2
+    assert compiled() == []
+
+
+def test_a_store_that_was_moved_away_and_one_in_its_place_are_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "watcher.db"
+
+    def created_at() -> str:
+        with open_views(sqlite_url(path)) as views:
+            return views.facts()["created_at"]
+
+    open_database(path, purpose="test", now=NOW).close()
+    assert created_at() == to_text(NOW)
+    path.rename(tmp_path / "aside")
+    with pytest.raises(StoreUnusable, match="there is no store"):
+        created_at()
+    open_database(path, purpose="test", now=NOW + timedelta(days=1)).close()
+    assert created_at() == to_text(NOW + timedelta(days=1))
 
 
 def reads_whole_table(step: str, statement: str) -> bool:

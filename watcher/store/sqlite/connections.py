@@ -41,18 +41,19 @@ def writer_engine(path: Path) -> Engine:
 
 
 def reader_engine(path: Path) -> Engine:
-    """Return an engine that can only read.
+    """Return an engine that can only read; it opens the file anew for each connection.
+
+    A connection raises ``StoreUnusable`` where there is no store.
 
     Raises:
-        StoreUnusable: there is no store yet, or the SQLite library is too old.
+        StoreUnusable: the SQLite library is too old.
     """
     check_library()
-    if not path.exists():
-        raise StoreUnusable(f"there is no store at {path}; start the watcher once, or name the right configuration")
-    address = reading_address(path)
 
     def connect() -> sqlite3.Connection:
-        return sqlite3.connect(address, uri=True, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None)
+        if not path.exists():
+            raise StoreUnusable(f"there is no store at {path}; start the watcher once, or name the right configuration")
+        return sqlite3.connect(reading_address(path), uri=True, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None)
 
     engine = create_engine("sqlite://", creator=connect, poolclass=NullPool)
 

@@ -172,7 +172,7 @@ def test_a_refused_store_is_not_left_locked(path: Path) -> None:
 
 def test_a_missing_store_is_reported_with_a_remedy(path: Path) -> None:
     with pytest.raises(StoreUnusable, match="start the watcher once"):
-        reader_engine(path)
+        reader_engine(path).connect()
 
 
 @pytest.mark.parametrize(("fault", "afterwards"), [(WriteFault.IO, WriteFault.IO), (WriteFault.LOCKED, None)])
