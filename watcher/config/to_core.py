@@ -49,21 +49,40 @@ def routes_of(config: Config) -> Routes:
 
 def polls_of(config: Config) -> tuple[Poll, ...]:
     """Return the polls that cover the configured watches."""
-    return _plans.of(config)
+    return _plans.of(config).polls
+
+
+def polls_for(config: Config, service: ServiceRef) -> tuple[Poll, ...]:
+    """Return the polls of one service, and those that may discover it."""
+    plan = _plans.of(config)
+    return (*plan.by_service.get(service, ()), *plan.discovering)
+
+
+class _Plan:
+    """The polls of a configuration, by service too."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.polls = plan_polls(map(_watch, config.watches))
+        self.discovering = tuple(poll for poll in self.polls if poll.discovers)
+        self.by_service: dict[ServiceRef, list[Poll]] = {}
+        for poll in self.polls:
+            if not poll.discovers:
+                self.by_service.setdefault(poll.service, []).append(poll)
 
 
 class _Plans:
     """Plans the polls of a configuration once: each page of ten thousand watches would plan them anew."""
 
     def __init__(self) -> None:
-        self._latest: tuple[Config, tuple[Poll, ...]] | None = None
+        self._latest: _Plan | None = None
 
-    def of(self, config: Config) -> tuple[Poll, ...]:
+    def of(self, config: Config) -> _Plan:
         # One read: pages are read in threads, beside a reload.
         latest = self._latest
-        if latest is None or latest[0] is not config:
-            latest = self._latest = (config, plan_polls(map(_watch, config.watches)))
-        return latest[1]
+        if latest is None or latest.config is not config:
+            latest = self._latest = _Plan(config)
+        return latest
 
 
 _plans: Final = _Plans()

@@ -29,7 +29,7 @@ RUNS: Final = 12
 
 def title_of(config: Config, views: Views, service: ServiceRef) -> str:
     """Return the name and the id of a service, or the id alone."""
-    name = min(service_names(planned(config)).get(service, ()), default=views.service_name(service))
+    name = min(service_names(planned(config, service)).get(service, ()), default=views.service_name(service))
     return service.service if name is None else f"{name} ({service.service})"
 
 

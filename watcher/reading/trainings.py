@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from watcher.config import Config
-from watcher.config.to_core import polls_of
+from watcher.config.to_core import polls_for, polls_of
 from watcher.core.durations.past_runs import Population
 from watcher.core.polling.plan import Poll
 from watcher.core.training.model import ServiceRef, Snapshot, TrainingRef
@@ -39,9 +39,7 @@ def planned(config: Config, only: ServiceRef | None = None) -> list[Poll]:
         config: the configuration.
         only: a service; the polls of the others are left out, but for those that may discover it.
     """
-    polls = polls_of(config)
-    if only is not None:
-        polls = tuple(poll for poll in polls if poll.discovers or poll.service == only)
+    polls = polls_of(config) if only is None else polls_for(config, only)
     return [poll for poll in polls if poll.service.account in config.accounts]
 
 
