@@ -8,7 +8,7 @@ from enum import StrEnum
 from itertools import islice
 from typing import Final
 
-from sqlalchemy import Connection, Select, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, func, or_, select
 
 from watcher.core.training.model import ServiceRef, Snapshot, TrainingRef
 from watcher.store import schema
@@ -61,7 +61,7 @@ def training_counts(connection: Connection, service: ServiceRef | None = None) -
     columns = (table.status, table.gone, table.account, table.service)
     query = select(*columns, func.count().label("number")).group_by(*columns)
     if service is not None:
-        query = query.where(table.account == service.account, table.service == service.service)
+        query = query.where(or_(table.status.in_(_recorded_statuses()), table.status.is_(None)), *_of_service(service))
     return [
         TrainingCount(service=ServiceRef(row.account, row.service), status=row.status, gone=row.gone, count=row.number)
         for row in connection.execute(query)
@@ -111,8 +111,23 @@ def _query(wanted: TrainingQuery) -> Select[str]:
     if wanted.after is not None:
         query = query.where(table.subject > wanted.after)
     if wanted.service is not None:
-        query = query.where(table.account == wanted.service.account, table.service == wanted.service.service)
+        query = query.where(*_of_service(wanted.service))
     return _ordered(query, wanted.order)
+
+
+def _of_service(service: ServiceRef) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions that, with one on the status, seek the trainings of a service in ``ix_training_status``."""
+    table = schema.training.c
+    return table.gone.in_([False, True]), table.account == service.account, table.service == service.service
+
+
+def _recorded_statuses() -> Select[str]:
+    """Return a query for each status that any training has: one search of the index for each of them."""
+    status = schema.training.c.status
+    found = select(func.min(status).label("status")).cte("found", recursive=True)
+    following = select(func.min(status)).where(status > found.c.status).scalar_subquery()
+    found = found.union_all(select(following).where(found.c.status.is_not(None)))
+    return select(found.c.status)
 
 
 def _ordered(query: Select[str], order: Order) -> Select[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -48,3 +49,19 @@ async def test_the_counts_of_one_service_are_those_of_its_trainings(
         assert [(item.service, item.count) for item in views.training_counts(own)] == [(own, 2)]
         assert views.training_counts(ServiceRef("main", "another")) == []
         assert views.training_counts() == views.training_counts(own)
+
+
+async def test_each_status_of_one_service_counts_also_none_and_those_that_are_gone(
+    database: Database, make_snapshot: Callable[..., Snapshot]
+) -> None:
+    statuses = ("waiting", None, "completed", "an unknown one", "completed", "learning")
+    snapshots = [
+        replace(make_snapshot(f"v{number}"), status=status, gone=number == 4) for number, status in enumerate(statuses)
+    ]
+    await PollStore(database).record(Batch(snapshots=tuple(snapshots)))
+    with open_views(database.url) as views:
+        found = views.training_counts(snapshots[0].ref.service_ref)
+    assert {(item.status, item.gone): item.count for item in found} == dict.fromkeys(
+        zip(statuses, [False] * 4 + [True, False], strict=True), 1
+    )
+    assert len(found) == len(statuses)

@@ -122,6 +122,26 @@ def test_a_report_seeks_its_rows_or_counts_them_in_an_index(database: Database, 
                 assert not reads_whole_table(step, statement), f"{step}: {statement}"
 
 
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda views: views.training_counts(REF.service_ref),
+        find(service=REF.service_ref, limit=20),
+        find(service=REF.service_ref, gone=True, order=Order.LATEST, limit=20),
+    ],
+    ids=["counts", "in progress", "all"],
+)
+def test_the_trainings_of_one_service_are_sought_by_its_name(
+    database: Database, read: Callable[[Views], object]
+) -> None:
+    with open_views(database.url) as views:
+        steps = [step for _, steps in plans_of(views, read) for step in steps if " training " in step]
+    # The statuses that there are take one search of the index for each.
+    of_statuses = ("SEARCH training USING COVERING INDEX ix_training_status", "(status>?)")
+    assert any("service=?" in step for step in steps)
+    assert [step for step in steps if "service=?" not in step and not step.endswith(of_statuses)] == []
+
+
 def test_a_further_read_compiles_no_statement_anew(database: Database) -> None:
     def compiled() -> list[str]:
         found: list[str] = []
