@@ -88,8 +88,9 @@ def read_overview(  # noqa: PLR0913 - the parts of one report
     states = views.polls()
     status = read_status(config, views, states, daemon, selection, place=place, now=now, faulty=faulty)
     watched = {polled.poll.service for polled in status.polls if not polled.poll.discovers}
-    types = [of for of in types_with_runs(views.connection) if of.service_ref in watched]
-    problems = sorted(_problems(views, status, types), key=lambda item: (_RANKS[item.kind], item.since))
+    types = {of: failed for of, failed in types_with_runs(views.connection).items() if of.service_ref in watched}
+    failed = [of for of in types if types[of]]
+    problems = sorted(_problems(views, status, failed), key=lambda item: (_RANKS[item.kind], item.since))
     problems = list(_with_events(views, problems))
     names = _names(polled.poll for polled in status.polls)
     return Overview(
@@ -117,8 +118,8 @@ def read_receivers(config: Config, views: Views) -> list[ReceiverRow]:
     return [replace(row, last_delivered=times.get(row.name)) for row in rows]
 
 
-def _problems(views: Views, status: StatusReport, types: Sequence[TypeRef]) -> Iterator[OpenProblem]:
-    yield from (found for of in types if (found := failure_of(views, of)) is not None)
+def _problems(views: Views, status: StatusReport, failed: Iterable[TypeRef]) -> Iterator[OpenProblem]:
+    yield from (found for of in failed if (found := failure_of(views, of)) is not None)
     yield from (stuck for training in status.trainings if (stuck := stuck_problem(training)) is not None)
     for item in status.overdue:
         yield from _absent(item)
@@ -206,7 +207,7 @@ def _with_results(views: Views, item: TypeResults) -> TypeResults:
 def _services(
     views: Views,
     status: StatusReport,
-    known: tuple[Sequence[TypeRef], Sequence[OpenProblem]],
+    known: tuple[Iterable[TypeRef], Sequence[OpenProblem]],
     names: Mapping[ServiceRef, str],
 ) -> list[ServiceRow]:
     by_type = {item.of: item for item in reversed(known[1])}

@@ -15,7 +15,7 @@ from watcher.core.training.earlier_runs import KnownVersion, RunGroup, RunsWante
 from watcher.core.training.model import Snapshot, TrainingRef
 from watcher.core.training.run import EndedRun
 from watcher.store.polls import PollStore
-from watcher.store.runs import history, queries
+from watcher.store.runs import history, latest, queries
 from watcher.store.sqlite.database import Database
 from watcher.store.views import open_views
 
@@ -101,13 +101,13 @@ async def test_a_stage_teaches_its_own_duration(database: Database, monkeypatch:
         )
         lines = [tuple(line) for page in queries.stage_lines(views.connection, EVER) for line in page]
         monkeypatch.setattr(queries, "STAGED_RUNS", 2)
-        ((*latest,),) = queries.stage_lines(views.connection, EVER)
+        ((*newest,),) = queries.stage_lines(views.connection, EVER)
     assert {run.duration for run in waiting} == {timedelta(minutes=10)}
     assert {run.duration for run in learning} == {timedelta(minutes=90)}
     assert other == ()
     of_pop = ("main", "s", "pop")
     assert sorted(lines) == [(*of_pop, "learning", 5400.0)] * 3 + [(*of_pop, "waiting", 600.0)] * 3
-    assert len(latest) == 4
+    assert len(newest) == 4
 
 
 async def test_a_training_has_its_latest_runs(database: Database) -> None:
@@ -152,3 +152,38 @@ async def test_messages_and_reports_name_the_same_version_that_the_first_poll_fo
     assert shown == sent == KnownVersion(version="old2", ended=None, config=None)
     assert of_itself is not None
     assert of_itself.version == "old1"
+
+
+async def test_each_service_and_type_with_runs_is_found_in_order_with_whether_its_latest_run_failed(
+    database: Database,
+) -> None:
+    ends: dict[tuple[str, str, str], Sequence[EndedRun]] = {
+        ("main", "s", "pop"): [ended_run(1, outcome=Outcome.FAILED), ended_run(2)],
+        ("main", "s", "related"): [ended_run(1), ended_run(2, outcome=Outcome.FAILED)],
+        ("main", "t", "pop"): [ended_run(1, outcome=Outcome.STOPPED)],
+        ("main", "t%", "a"): [ended_run(1, outcome=Outcome.FAILED), ended_run(2, outcome=Outcome.STOPPED)],
+        ("main", "\u00e9", "pop"): [ended_run(1), replace(ended_run(1, outcome=Outcome.FAILED), seq=4)],
+        ("other", "a", "pop"): [ended_run(3)],
+        ("other", "s", "pop"): [ended_run(4, outcome=Outcome.FAILED)],
+    }
+    runs = [
+        of(run, account=account, service=service, type=kind)
+        for (account, service, kind), own in ends.items()
+        for run in own
+    ]
+    await keep(database, runs[::-1])
+    with open_views(database.url) as views:
+        found = latest.types_with_runs(views.connection)
+        by_results = {
+            item: bool(results) and results[-1].outcome is Outcome.FAILED
+            for item in found
+            for results in [latest.latest_results(views.connection, item, 1)]
+        }
+    assert [(item.account, item.service, item.type) for item in found] == list(ends)
+    assert found == by_results
+    assert list(found.values()) == [False, True, False, True, True, False, True]
+
+
+def test_a_store_without_runs_has_no_types(database: Database) -> None:
+    with open_views(database.url) as views:
+        assert latest.types_with_runs(views.connection) == {}

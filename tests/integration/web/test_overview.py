@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy.event import listen
 
 from tests.integration.cli.test_stats import NOW, run_days_ago
 from tests.integration.web.invented_store import make_store, sources
@@ -25,6 +26,7 @@ from watcher.reading.overview import read_overview
 from watcher.reports.overview import Overview
 from watcher.store.polls import PollStore
 from watcher.store.sqlite.database import open_database
+from watcher.store.views import Views
 
 FAILURES = 12
 
@@ -107,3 +109,31 @@ def test_a_version_that_the_first_poll_found_completed_is_the_last_good_one(tmp_
         asyncio.run(PollStore(database).record(Batch(snapshots=(found,), runs=(failed,))))
     problems = asyncio.run(_read(path)).problems
     assert [item.found_good for item in problems if item.of.type == "relatedItem"] == ["old"]
+
+
+def test_the_number_of_statements_does_not_depend_on_the_number_of_services(tmp_path: Path) -> None:
+    path = make_store(tmp_path)
+    few = asyncio.run(_statements(path))
+    runs = [
+        replace(run_days_ago(number), ref=TrainingRef("main", f"shop{service:07}", kind, f"v{number}"))
+        for service in range(2, 40)
+        for kind in ("pop", "relatedItem")
+        for number in (1, 2)
+    ]
+    with closing(open_database(path, purpose="test", now=NOW)) as database:
+        asyncio.run(PollStore(database).record(Batch(runs=tuple(runs))))
+    assert asyncio.run(_statements(path)) == few
+
+
+async def _statements(path: Path) -> list[str]:
+    """Return the statements of a read of the overview."""
+    found, statements = sources(path, NOW), list[str]()
+
+    def read(views: Views) -> None:
+        listen(
+            views.connection, "before_cursor_execute", lambda _c, _cursor, statement, *_: statements.append(statement)
+        )
+        read_overview(found.config(), views, RUNNING, found.place, NOW)
+
+    await found.read(read)
+    return statements

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, bindparam, func, select
+from sqlalchemy import CTE, Column, ColumnElement, Connection, ScalarSelect, Select, bindparam, false, func, select
 
 from watcher.core.durations.current_run import Bounds
 from watcher.core.durations.past_runs import Outcome
@@ -15,7 +14,6 @@ from watcher.core.training.model import ServiceRef, TrainingRef
 from watcher.store import schema
 
 _run = schema.run.c
-_PLACE: Final = (_run.account, _run.service, _run.type)
 _DECIDING: Final = (Outcome.COMPLETED, Outcome.FAILED)
 """A run that was stopped says nothing about the next one."""
 
@@ -46,12 +44,11 @@ class RunResult:
     """``None`` where its start is not known."""
 
 
-def types_with_runs(connection: Connection) -> Iterator[TypeRef]:
-    """Yield each service and type that has runs, in order; one search of an index for each."""
-    place = {"account": "", "service": "", "type": ""}
-    while (found := _next_type(connection, place)) is not None:
-        yield found
-        place = {"account": found.account, "service": found.service, "type": found.type}
+def types_with_runs(connection: Connection) -> dict[TypeRef, bool]:
+    """Return each service and type that has runs, in order, and whether the latest one failed."""
+    return {
+        TypeRef(account, service, kind): bool(failed) for account, service, kind, failed in connection.execute(_TYPES)
+    }
 
 
 def latest_results(connection: Connection, of: TypeRef, limit: int) -> list[RunResult]:
@@ -97,23 +94,36 @@ def latest_ends(connection: Connection, limit: int) -> list[RunResult]:
     return [_result(row) for row in connection.execute(_ENDS, {"limit": limit})]
 
 
-def _next_type(connection: Connection, place: dict[str, str]) -> TypeRef | None:
-    # Three searches: one with the whole place would read all runs of an account.
-    for query in _NEXT:
-        row = connection.execute(query, place).first()
-        if row is not None:
-            return TypeRef(row.account, row.service, row.type)
-    return None
+def _types_with_runs() -> Select[str, str, str, bool]:
+    """Return a query that seeks each type in an index: to group the runs would read all of them."""
+    accounts = _each("accounts", _run.account)
+    services = _each("services", _run.service, accounts)
+    types = _each("types", _run.type, services)
+
+    def latest(outcome: Outcome) -> ScalarSelect[str]:
+        own = (_run.account == types.c.account, _run.service == types.c.service, _run.type == types.c.type)
+        return select(func.max(_run.ended_before)).where(*own, _run.outcome == outcome.value).scalar_subquery()
+
+    failed = latest(Outcome.FAILED) >= func.coalesce(latest(Outcome.COMPLETED), "")
+    place = (types.c.account, types.c.service, types.c.type)
+    return select(*place, func.coalesce(failed, false())).where(types.c.type.is_not(None)).order_by(*place)
 
 
-def _next_queries() -> Iterable[Select[Any]]:
-    account, service = _run.account == bindparam("account"), _run.service == bindparam("service")
-    conditions = (
-        (account, service, _run.type > bindparam("type")),
-        (account, _run.service > bindparam("service")),
-        (_run.account > bindparam("account"),),
-    )
-    return [select(*_PLACE).where(*condition).order_by(*_PLACE).limit(1) for condition in conditions]
+def _each(name: str, column: Column[str], above: CTE | None = None) -> CTE:
+    """Return each value of a column of the runs, below each row of another such table; the last one is NULL."""
+    keys = [] if above is None else list(above.c)
+
+    def least(below: CTE | None, *conditions: ColumnElement[bool]) -> ScalarSelect[str]:
+        own = [] if below is None else [_run[key.name] == below.c[key.name] for key in keys]
+        return select(func.min(column)).where(*own, *conditions).scalar_subquery()
+
+    first = select(*keys, least(above).label(column.name))
+    if above is not None:
+        first = first.where(keys[-1].is_not(None))
+    found = first.cte(name, recursive=True)
+    following = least(found, column > found.c[column.name])
+    kept = [found.c[key.name] for key in keys]
+    return found.union_all(select(*kept, following).where(found.c[column.name].is_not(None)))
 
 
 def _result(row: Any) -> RunResult:  # noqa: ANN401 - a row of any statement of this module
@@ -135,7 +145,7 @@ _OWN: Final = (
     _run.service == bindparam("service"),
     _run.type == bindparam("type"),
 )
-_NEXT: Final = tuple(_next_queries())
+_TYPES: Final = _types_with_runs()
 _LATEST: Final = (
     select(*_COLUMNS)
     .where(*_OWN, _run.outcome == bindparam("outcome"))
