@@ -218,9 +218,10 @@ def _services(
     for of in (*known[0], *busy, *by_type):
         types.setdefault(of.service_ref, set()).add(of)
 
+    failing, running = {of.service_ref for of in by_type}, {of.service_ref for of in busy}
+
     def place(service: ServiceRef) -> tuple[bool, bool, str]:
-        own = types[service]
-        return not own & by_type.keys(), not own & busy.keys(), names.get(service) or service.service
+        return service not in failing, service not in running, names.get(service) or service.service
 
     polled_once = {polled.poll.service for polled in status.polls if not polled.untried}
     labels = {polled.poll.service: polled.poll.attributes.labels for polled in status.polls}

@@ -17,7 +17,6 @@ from watcher.core.training.model import ServiceRef
 from watcher.core.training.retraining import Retraining
 from watcher.reading.store import store_health
 from watcher.reading.trainings import choose_trainings, planned, with_progress
-from watcher.reports.polls import serves
 from watcher.reports.status import FailedDelivery, PollReport, StatusReport, failed_deliveries_in, known, poll_reports
 from watcher.reports.trainings import Selection, TrainingTotals
 from watcher.store.delivery.views import DeliveryFilter
@@ -74,7 +73,7 @@ def read_status(  # noqa: PLR0913 - the parts of one report
         more=chosen.more,
         polls=polls,
         incidents=views.incidents(),
-        overdue=[item for item in views.overdue() if _is_expected(item, polls)],
+        overdue=_expected(views.overdue(), polls),
         queues=queues,
         failed_deliveries=_failed_deliveries(views) if _any_failed_delivery(queues) else (),
         receivers=frozenset(config.receivers),
@@ -97,10 +96,10 @@ def _polled(
     return [polled for polled in polls if not polled.untried] if faulty else polls
 
 
-def _is_expected(state: Retraining, polls: Iterable[PollReport]) -> bool:
-    """Return whether a watch of the whole service still expects its retrainings."""
-    service = state.ref.service_ref
-    return any(polled.poll.finds_new and serves(polled.poll, service, None) for polled in polls)
+def _expected(found: Iterable[Retraining], polls: Iterable[PollReport]) -> Sequence[Retraining]:
+    """Return the retrainings that a watch of the whole service still expects."""
+    services = {polled.poll.service for polled in polls if polled.poll.finds_new}
+    return [state for state in found if state.ref.service_ref in services]
 
 
 def _not_ready(views: Views, place: StorePlace, now: datetime) -> Sequence[NotReadyReason]:

@@ -56,7 +56,7 @@ def choose_trainings(
     views: Views, polls: Sequence[Poll], selection: Selection, *, watches_all: bool = False
 ) -> ChosenTrainings:
     """Read the counts of trainings, and the rows of those that are shown."""
-    takes = service_filter(selection, service_names(polls))
+    takes = service_filter(selection, {} if selection.service is None else service_names(polls))
     counts = [item for item in views.training_counts(selection.only) if takes(item.service)]
     everything_watched = Watched(frozenset(item.service for item in counts), frozenset())
     watches = everything_watched if watches_all else watched(polls)

@@ -249,18 +249,21 @@ _ELSEWHERE = frozenset(
 
 def is_about(subject: str, poll: Poll) -> bool:
     """Return whether an incident with this subject is about a poll."""
-    service = poll.service
-    if subject in {f"account:{quote(service.account, safe='')}", service.subject}:
-        return True
-    return poll.training is not None and subject in {poll.training.subject, poll.training.watch_subject}
+    return subject in _subjects_about(poll)
+
+
+def _subjects_about(poll: Poll) -> Sequence[str]:
+    """Return the subjects of the incidents that are about a poll."""
+    own = () if poll.training is None else (poll.training.subject, poll.training.watch_subject)
+    return f"account:{quote(poll.service.account, safe='')}", poll.service.subject, *own
 
 
 def failing_polls(polls: Iterable[PollReport], outages: Sequence[Incident]) -> list[FailingPolls]:
     """Return the polls that fail and that no open incident is about, by account and cause."""
     groups: dict[tuple[str, str], list[PollReport]] = {}
-    about = [outage.subject for outage in outages]
+    about = {outage.subject for outage in outages}
     for polled in polls:
-        if polled.failing and not any(is_about(subject, polled.poll) for subject in about):
+        if polled.failing and about.isdisjoint(_subjects_about(polled.poll)):
             key = (polled.poll.service.account, str(polled.state.cause or ""))
             groups.setdefault(key, []).append(polled)
     return [FailingPolls(account=account, polls=found) for (account, _), found in sorted(groups.items())]
@@ -277,14 +280,14 @@ def unpolled(
     """Return the trainings in progress that cannot be polled, with the latest answer about each."""
     if not outages:
         return {}
-    about = [outage.subject for outage in outages]
+    about = {outage.subject for outage in outages}
     by_service: dict[ServiceRef, list[PollReport]] = {}
     for polled in polls:
         by_service.setdefault(polled.poll.service, []).append(polled)
 
     def is_cut_off(ref: TrainingRef) -> bool:
         serving = [item for item in by_service.get(ref.service_ref, ()) if serves(item.poll, ref.service_ref, ref)]
-        cut_off = (item.failing and any(is_about(subject, item.poll) for subject in about) for item in serving)
+        cut_off = (item.failing and not about.isdisjoint(_subjects_about(item.poll)) for item in serving)
         return bool(serving) and all(cut_off)
 
     found = (item for item in trainings if item.snapshot.run is not None)

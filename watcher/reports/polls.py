@@ -27,8 +27,10 @@ def with_discovered(polls: Iterable[Poll], states: Mapping[str, PollState]) -> I
     """Return the planned polls, and the polls of the services that discovery has added to the store."""
     planned = tuple(polls)
     yield from planned
-    keys = {poll.key for poll in planned}
     discovering = {poll.service.account: poll for poll in planned if poll.discovers}
+    if not discovering:
+        return
+    keys = {poll.key for poll in planned}
     for key in states:
         service = ServiceRef.from_subject(key)
         if service is None or key in keys or service.account not in discovering or service.service == EVERY_SERVICE:
@@ -39,22 +41,23 @@ def with_discovered(polls: Iterable[Poll], states: Mapping[str, PollState]) -> I
 
 def named(polls: Iterable[Poll], states: Mapping[str, PollState]) -> Iterator[Poll]:
     """Return these polls; a service that the configuration does not name has the name that AiTEMS gives it."""
+    names = {key: state.name for key, state in states.items() if state.name is not None}
     for poll in polls:
-        state = states.get(poll.service.subject)
-        if poll.attributes.name is not None or state is None or state.name is None:
-            yield poll
-        else:
-            yield replace(poll, attributes=replace(poll.attributes, name=state.name))
+        name = None if not names or poll.attributes.name is not None else names.get(poll.service.subject)
+        yield poll if name is None else replace(poll, attributes=replace(poll.attributes, name=name))
 
 
 def with_views(polls: Iterable[Poll], states: Mapping[str, PollState]) -> Iterator[Poll]:
     """Return these polls, and the views of the trainings that the latest list of their service did not show."""
     planned = tuple(polls)
     yield from planned
+    views = [key for key in states if key.startswith("training:")]
+    if not views:
+        return
     lists = {poll.service: poll for poll in planned if poll.training is None}
     keys = {poll.key for poll in planned}
-    for key in states:
-        if key in keys or not key.startswith("training:"):
+    for key in views:
+        if key in keys:
             continue
         ref = TrainingRef.from_subject(key)
         covering = lists.get(ref.service_ref)

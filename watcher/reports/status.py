@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -203,11 +202,13 @@ def known(
     snapshots: Iterable[Snapshot], polls: Sequence[PollReport], *, watches_all: bool = False
 ) -> Iterator[KnownTraining]:
     """Join each recorded training with the poll that serves it; with ``watches_all`` others are watched, too."""
-    by_service: dict[ServiceRef, list[PollReport]] = defaultdict(list)
+    shown = tuple(snapshots)
+    by_service: dict[ServiceRef, list[PollReport]] = {snapshot.ref.service_ref: [] for snapshot in shown}
     for item in polls:
-        by_service[item.poll.service].append(item)
-    for snapshot in snapshots:
-        polled = serving(snapshot.ref, by_service.get(snapshot.ref.service_ref, ()))
+        if (own := by_service.get(item.poll.service)) is not None:
+            own.append(item)
+    for snapshot in shown:
+        polled = serving(snapshot.ref, by_service[snapshot.ref.service_ref])
         yield KnownTraining(
             snapshot=snapshot,
             name=None if polled is None else polled.poll.attributes_of(snapshot.ref).name,

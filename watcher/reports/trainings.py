@@ -129,8 +129,10 @@ def service_names(polls: Iterable[Poll]) -> dict[ServiceRef, set[str]]:
     """Return the configured names of each service."""
     names: dict[ServiceRef, set[str]] = {}
     for poll in polls:
-        found = {poll.attributes.name, *(attributes.name for attributes in poll.single.values())}
-        names.setdefault(poll.service, set()).update(name for name in found if name)
+        own = names.setdefault(poll.service, set())
+        if poll.attributes.name:
+            own.add(poll.attributes.name)
+        own.update(attributes.name for attributes in poll.single.values() if attributes.name)
     return names
 
 

@@ -55,16 +55,16 @@ class TrainingQuery:
     limit: int | None = None
 
 
-def training_counts(connection: Connection, service: ServiceRef | None = None) -> list[TrainingCount]:
-    """Return the number of trainings by service and status; ``service`` counts those of one."""
+def training_counts(connection: Connection, only: ServiceRef | None = None) -> list[TrainingCount]:
+    """Return the number of trainings by service and status; ``only`` counts those of one service."""
     table = schema.training.c
     columns = (table.status, table.gone, table.account, table.service)
-    query = select(*columns, func.count().label("number")).group_by(*columns)
-    if service is not None:
-        query = query.where(or_(table.status.in_(_recorded_statuses()), table.status.is_(None)), *_of_service(service))
+    query = select(*columns, func.count()).group_by(*columns)
+    if only is not None:
+        query = query.where(or_(table.status.in_(_recorded_statuses()), table.status.is_(None)), *_of_service(only))
     return [
-        TrainingCount(service=ServiceRef(row.account, row.service), status=row.status, gone=row.gone, count=row.number)
-        for row in connection.execute(query)
+        TrainingCount(service=ServiceRef(account, service), status=status, gone=gone, count=number)
+        for status, gone, account, service, number in connection.execute(query)
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -10,6 +11,7 @@ from tests.unit.reports.facts import POP, SHOP, poll, state
 from watcher.core.polling.plan import EVERY_SERVICE, Poll, WatchAttributes
 from watcher.core.training.model import ServiceRef, TrainingRef
 from watcher.reports.polls import call_text, named, serves, target_text, with_discovered
+from watcher.reports.status import poll_reports
 
 OTHER = TrainingRef(POP.account, POP.service, "relatedItem", "maqll0other")
 EVERY = poll(ServiceRef("main", EVERY_SERVICE))
@@ -77,3 +79,18 @@ def test_a_service_without_a_name_in_the_configuration_has_the_one_of_aitems() -
     states = {SHOP.subject: state(name="theirs"), found.subject: state(name="found shop")}
     polls = [poll(), poll(training=POP), own, poll(found), poll(ServiceRef("main", "new"))]
     assert [item.attributes.name for item in named(polls, states)] == ["theirs", "theirs", "ours", "found shop", None]
+
+
+def test_each_poll_is_joined_with_its_state_by_one_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    counted = Counter[str]()
+
+    def key(item: Poll) -> str:
+        counted.update([item.service.subject])
+        return item.service.subject
+
+    monkeypatch.setattr(Poll, "key", property(key))
+    services = [ServiceRef("main", f"s{number}") for number in range(3)]
+    states = {service.subject: replace(state(), key=service.subject) for service in services}
+    joined = poll_reports([poll(service) for service in services], states)
+    assert [item.state for item in joined] == list(states.values())
+    assert set(counted.values()) == {1}

@@ -238,3 +238,19 @@ def test_polls_that_fail_are_named(services: list[str], name: str) -> None:
     named = overview_values(page, OverviewFilter(), Texts())["poll_subject"]
     assert callable(named)
     assert [str(named(item)) for item in page.failing_polls] == [name]
+
+
+def test_each_failing_poll_is_compared_once_however_many_incidents_are_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    services = [ServiceRef("main", f"s{number}") for number in range(9)]
+    polls = tuple(poll(3, service) for service in services)
+    incidents = tuple(replace(incident(service.subject), id=service.subject) for service in services[:8])
+    page, compared = overview(status(polls=polls, incidents=incidents)), list[ServiceRef]()
+
+    def subject(service: ServiceRef) -> str:
+        compared.append(service)
+        return f"service:{service.account}/{service.service}"
+
+    monkeypatch.setattr(ServiceRef, "subject", property(subject))
+    (failing,) = page.failing_polls
+    assert [item.poll.service for item in failing.polls] == services[8:]
+    assert compared == services
