@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -147,9 +148,9 @@ class FailingPolls:
         return self.polls[0].state.detail or str(self.polls[0].state.cause)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Overview:
-    """Everything that the overview shows."""
+    """Everything that the overview shows; without slots, as it keeps the parts that it derives from all polls."""
 
     status: StatusReport
     names: Mapping[ServiceRef, str]
@@ -193,18 +194,33 @@ class Overview:
         """The number of problems that are of no service: of polls, receivers and the watcher."""
         return len(self.failing_polls) + len(self.failing_receivers) + len(self.watcher_problems)
 
-    @property
+    @cached_property
+    def known_services(self) -> frozenset[ServiceRef]:
+        """The services that have a row."""
+        return frozenset(row.service for row in self.services)
+
+    @cached_property
+    def polled_services(self) -> int:
+        """The number of services that are polled."""
+        return len({item.poll.service for item in self.status.polls if not item.poll.discovers})
+
+    @cached_property
+    def untried_polls(self) -> int:
+        """The number of polls that were never attempted."""
+        return sum(item.untried for item in self.status.polls)
+
+    @cached_property
     def watcher_problems(self) -> Sequence[Problem]:
         """The problems of the watcher itself: every problem of ``status`` that has no row of its own."""
         own = self.status.daemon.problems
         return [problem for problem in self.status.problems if problem in own or problem.code not in _ELSEWHERE]
 
-    @property
+    @cached_property
     def failing_polls(self) -> Sequence[FailingPolls]:
         """The polls that fail and that no open incident is about, by account and cause."""
         return failing_polls(self.status.polls, self.outages)
 
-    @property
+    @cached_property
     def unpolled(self) -> Mapping[TrainingRef, datetime]:
         """The trainings in progress that cannot be polled, with the latest answer about each."""
         return unpolled(self.status.trainings, self.status.polls, self.outages)
@@ -229,7 +245,7 @@ class Overview:
         """Return the number of failed polls in a row that an open incident is about."""
         return failures_of(outage, self.status.polls)
 
-    @property
+    @cached_property
     def in_progress(self) -> Sequence[KnownTraining]:
         """The trainings in progress: those with a problem first, then the next to end."""
         stuck = {problem.ref for problem in self.problems if problem.kind is OpenKind.STUCK}

@@ -25,7 +25,7 @@ from watcher.reports.overview import FailingPolls, OpenKind, OpenProblem, Overvi
 from watcher.reports.status import Condition, StatusReport
 from watcher.store.runs.latest import TypeRef
 from watcher.store.views import EventHistory
-from watcher.web.html.fleet.filter import MOST_LISTED, MOST_ROWS, STATUSES, OverviewFilter, is_quiet, known_labels
+from watcher.web.html.fleet.filter import MOST_LISTED, MOST_ROWS, STATUSES, OverviewFilter, busy_rows, known_labels
 from watcher.web.html.fleet.teams import teams
 from watcher.web.html.language.texts import Texts
 from watcher.web.html.outages import outage_name
@@ -83,8 +83,8 @@ def shown_services(services: Sequence[ServiceRow]) -> ShownServices:
     """Return the services that the overview shows, of those that the filter takes."""
     if len(services) <= MOST_ROWS:
         return ShownServices(services, 0, (), 0)
-    busy = [row for row in services if not is_quiet(row)]
-    quiet = [row for row in services if is_quiet(row)]
+    busy = busy_rows(services)
+    quiet = services[len(busy) :]
     few = len(quiet) <= MOST_REST
     return ShownServices(
         busy[:MOST_ROWS], max(len(busy) - MOST_ROWS, 0), quiet if few else (), 0 if few else len(quiet)
@@ -107,8 +107,8 @@ def overview_values(
 ) -> dict[str, object]:
     """Return the values of the template; ``zone`` is that of its times, ``None`` the machine's."""
     times = PageTimes(page.at, texts, zone)
-    services = [row for row in page.services if wanted.takes(row)]
-    shown = {row.service for row in services}
+    services = wanted.shown(page.services)
+    shown = {row.service for row in services} if wanted.is_set else page.known_services
     problems = [item for item in page.problems if item.of.service_ref in shown and item.kind in wanted.kinds]
     in_progress = [item for item in page.in_progress if item.snapshot.ref.service_ref in shown]
     condition, is_starting = page.status.condition, page.status.is_starting
@@ -196,13 +196,13 @@ def _answers(status: StatusReport) -> bool:
 
 
 def _polling_text(page: Overview, texts: Texts) -> Markup:
-    return texts("polling", n=len(page.status.services))
+    return texts("polling", n=page.polled_services)
 
 
 def _answered_text(page: Overview, texts: Texts) -> Markup:
     """Say how many polls have an answer; the store does not show which of them are of before a restart."""
     polls = page.status.polls
-    done = sum(not item.untried for item in polls)
+    done = len(polls) - page.untried_polls
     return texts("restarted-text") if done == len(polls) else texts("start-poll-text", done=done, n=len(polls))
 
 

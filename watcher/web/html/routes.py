@@ -175,8 +175,9 @@ class PageRoutes:
     async def _overview(self, query: QueryParams, session: Session, live: str) -> str:
         wanted = filter_in(query)
         page = await self._overviews.get("overview", self._read_overview)
-        rows = [row for row in page.services if wanted.takes(row)]
-        page = await self._with_results(page, shown_services(rows))
+        with spending():
+            listed = shown_services(wanted.shown(page.services))
+        page = await self._with_results(page, listed)
         renderer = self._site.renderer
         with spending():
             values = overview_values(page, wanted, renderer.texts)

@@ -83,6 +83,20 @@ def test_services_without_a_problem_are_listed_where_they_are_few(
     assert (len(found.rows), found.more, len(found.rest), found.others) == tuple(shown)
 
 
+def test_without_a_filter_the_quiet_services_of_a_fleet_are_not_judged_one_by_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    page, judged = fleet(4, 0, 0, services=300), list[ServiceRow]()
+
+    def has_problem(row: ServiceRow) -> bool:
+        judged.append(row)
+        return any(item.problem is not None for item in row.types)
+
+    monkeypatch.setattr(ServiceRow, "has_problem", property(has_problem))
+    overview_values(page, OverviewFilter(), Renderer().texts)
+    assert {row.service for row in judged} == {row.service for row in page.services[:5]}
+
+
 def test_a_large_fleet_has_counts_by_a_label_with_a_few_values() -> None:
     (card,) = teams(fleet(4, 0, 0, services=31))
     assert card.name == "team"

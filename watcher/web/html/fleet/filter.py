@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Final
 from urllib.parse import urlencode
 
@@ -40,7 +41,11 @@ class OverviewFilter:
         """Return whether a service is shown."""
         wanted = self.text.lower()
         named = any(wanted in (text or "").lower() for text in (row.name, row.service.service))
-        return named and (not self.label or self.label in label_texts(row.labels)) and self._takes_status(row)
+        return named and (not self.label or self.label in label_texts(row.labels.items())) and self._takes_status(row)
+
+    def shown(self, rows: Sequence[ServiceRow]) -> Sequence[ServiceRow]:
+        """Return the services that are shown."""
+        return [row for row in rows if self.takes(row)] if self.is_set else rows
 
     @property
     def kinds(self) -> frozenset[OpenKind]:
@@ -71,6 +76,11 @@ def filter_in(query: QueryParams) -> OverviewFilter:
     return OverviewFilter(text=text, label=label, status=status if status in STATUSES else "")
 
 
+def busy_rows(rows: Iterable[ServiceRow]) -> list[ServiceRow]:
+    """Return the services with a problem or a training in progress: the first rows of an overview."""
+    return list(takewhile(lambda row: not is_quiet(row), rows))
+
+
 def is_quiet(row: ServiceRow) -> bool:
     """Return whether a service has neither a problem nor a training in progress."""
     return not row.has_problem and not row.is_busy
@@ -81,10 +91,10 @@ def known_labels(page: Overview, wanted: OverviewFilter) -> list[str]:
 
     A bookmark may name a label that no service has any more. The form must show it, and keep it when it is sent.
     """
-    found = {text for row in page.services for text in label_texts(row.labels)}
-    return sorted(found | {wanted.label} - {""})
+    found = {label for row in page.services for label in row.labels.items()}
+    return sorted({*label_texts(found), wanted.label} - {""})
 
 
-def label_texts(labels: Mapping[str, str]) -> Sequence[str]:
+def label_texts(labels: Iterable[tuple[str, str]]) -> Sequence[str]:
     """Return labels as texts, e.g. ``team=search``."""
-    return [f"{name}={value}" for name, value in labels.items()]
+    return [f"{name}={value}" for name, value in labels]

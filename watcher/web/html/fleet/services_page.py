@@ -46,7 +46,7 @@ class ServicesPage:
 
 def services_page(page: Overview, wanted: OverviewFilter, number: str) -> ServicesPage:
     """Return a page of the services that a filter takes; a number that is none, or too high, is the nearest one."""
-    found = [row for row in page.services if wanted.takes(row)]
+    found = wanted.shown(page.services)
     last = max((len(found) - 1) // PAGE + 1, 1)
     shown = min(max(_number(number), 1), last)
     return ServicesPage(found[(shown - 1) * PAGE : shown * PAGE], shown, len(found))

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import Final
 
-from watcher.core.training.model import ServiceRef
 from watcher.reports.overview import Overview
+from watcher.web.html.fleet.filter import busy_rows
 
 FROM_SERVICES: Final = 31
 """Fewer services need no counts."""
@@ -40,23 +42,22 @@ def teams(page: Overview) -> list[TeamCard]:
     """Return the counts by each label with a few values; those with the most problems first."""
     if len(page.services) < FROM_SERVICES:
         return []
-    values: dict[str, dict[str, set[ServiceRef]]] = {}
-    for row in page.services:
-        for name, value in row.labels.items():
-            values.setdefault(name, {}).setdefault(value, set()).add(row.service)
-    problems = Counter(item.of.service_ref for item in page.problems)
-    busy = Counter(item.snapshot.ref.service_ref for item in page.status.trainings if item.snapshot.run is not None)
+    services = Counter(label for row in page.services for label in row.labels.items())
+    labels = {row.service: row.labels.items() for row in busy_rows(page.services)}
+    problems = Counter(label for item in page.problems for label in labels.get(item.of.service_ref, ()))
+    running = (item.snapshot.ref.service_ref for item in page.status.trainings if item.snapshot.run is not None)
+    in_progress = Counter(label for service in running for label in labels.get(service, ()))
     cards = []
-    for name, found in sorted(values.items()):
-        if len(found) in VALUES:
-            rows = [
-                TeamRow(
-                    label=f"{name}={value}",
-                    services=len(own),
-                    problems=sum(problems[service] for service in own),
-                    in_progress=sum(busy[service] for service in own),
-                )
-                for value, own in sorted(found.items())
-            ]
+    for name, own in groupby(sorted(services), key=itemgetter(0)):
+        rows = [
+            TeamRow(
+                label=f"{name}={label[1]}",
+                services=services[label],
+                problems=problems[label],
+                in_progress=in_progress[label],
+            )
+            for label in own
+        ]
+        if len(rows) in VALUES:
             cards.append(TeamCard(name, sorted(rows, key=lambda row: (-row.problems, row.label))))
     return cards[:MOST_LABELS]
