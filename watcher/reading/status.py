@@ -51,6 +51,9 @@ def read_status(  # noqa: PLR0913 - the parts of one report
 ) -> StatusReport:
     """Read the store and join it with the configuration and the daemon's answer.
 
+    With ``selection.only``, what the store knows about the watcher itself is left out, as ``service_part`` shows none
+    of it: the counts of deliveries, for one, grow with the history of all services.
+
     Args:
         config: the configuration.
         views: the store.
@@ -63,9 +66,8 @@ def read_status(  # noqa: PLR0913 - the parts of one report
             not watched.
     """
     polls = _polled(config, states, selection.only, faulty=faulty)
-    queues = views.queues()
     chosen = choose_trainings(views, [polled.poll for polled in polls], selection, watches_all=faulty)
-    return StatusReport(
+    report = StatusReport(
         at=now,
         trainings=with_progress(views, tuple(known(chosen.snapshots, polls, watches_all=faulty)), now),
         totals=chosen.totals,
@@ -74,17 +76,28 @@ def read_status(  # noqa: PLR0913 - the parts of one report
         polls=polls,
         incidents=views.incidents(),
         overdue=_expected(views.overdue(), polls),
-        queues=queues,
-        failed_deliveries=_failed_deliveries(views) if _any_failed_delivery(queues) else (),
+        queues=(),
+        failed_deliveries=(),
         receivers=frozenset(config.receivers),
         daemon=daemon,
-        reasons=_not_ready(views, place, now),
+        silences=views.silences(now),
+        faulty_file=faulty,
+    )
+    return report if selection.only is not None else _with_watcher(report, views, place)
+
+
+def _with_watcher(report: StatusReport, views: Views, place: StorePlace) -> StatusReport:
+    """Add what the store knows about the watcher itself."""
+    queues = views.queues()
+    return replace(
+        report,
+        queues=queues,
+        failed_deliveries=_failed_deliveries(views) if _any_failed_delivery(queues) else (),
+        reasons=_not_ready(views, place, report.at),
         deviations=views.deviations(),
         failing_receivers=views.failing_receivers(),
         unannounced=views.unannounced(),
-        silences=views.silences(now),
-        store=store_health(place.path, views, now),
-        faulty_file=faulty,
+        store=store_health(place.path, views, report.at),
     )
 
 

@@ -160,7 +160,8 @@ class Views:
 
     def incidents(self) -> list[Incident]:
         """Return the open incidents, the oldest first."""
-        rows = self._connection.execute(select(schema.incident)).mappings()
+        is_open = schema.incident.c.body.is_not(None)
+        rows = self._connection.execute(select(schema.incident).where(is_open)).mappings()
         found = (read_incident_row(row).incident for row in rows)
         return sorted((item for item in found if item is not None), key=lambda incident: incident.since)
 
