@@ -87,9 +87,9 @@ def read_overview(  # noqa: PLR0913 - the parts of one report
     selection = Selection(in_progress=True, limit=MOST_IN_PROGRESS)
     states = views.polls()
     status = read_status(config, views, states, daemon, selection, place=place, now=now, faulty=faulty)
-    watched = {polled.poll.service for polled in status.polls if not polled.poll.discovers}
-    types = {of: failed for of, failed in types_with_runs(views.connection).items() if of.service_ref in watched}
-    failed = [of for of in types if types[of]]
+    runs = types_with_runs(views.connection)
+    types = _watched_types(status, runs)
+    failed = [of for of, has_failed in runs.items() if has_failed and of.service_ref in types]
     problems = sorted(_problems(views, status, failed), key=lambda item: (_RANKS[item.kind], item.since))
     problems = list(_with_events(views, problems))
     names = _names(polled.poll for polled in status.polls)
@@ -116,6 +116,17 @@ def read_receivers(config: Config, views: Views) -> list[ReceiverRow]:
     rows = _receivers(config, views.queues(), views.failing_receivers())
     times = last_delivered(views.connection, (row.name for row in rows if row.delivered))
     return [replace(row, last_delivered=times.get(row.name)) for row in rows]
+
+
+def _watched_types(status: StatusReport, types: Iterable[TypeRef]) -> dict[ServiceRef, list[TypeRef]]:
+    """Return each service that is watched, with those of these types that are its own."""
+    found: dict[ServiceRef, list[TypeRef]] = {
+        polled.poll.service: [] for polled in status.polls if not polled.poll.discovers
+    }
+    for of in types:
+        if (own := found.get(of.service_ref)) is not None:
+            own.append(of)
+    return found
 
 
 def _problems(views: Views, status: StatusReport, failed: Iterable[TypeRef]) -> Iterator[OpenProblem]:
@@ -207,17 +218,16 @@ def _with_results(views: Views, item: TypeResults) -> TypeResults:
 def _services(
     views: Views,
     status: StatusReport,
-    known: tuple[Iterable[TypeRef], Sequence[OpenProblem]],
+    known: tuple[Mapping[ServiceRef, Sequence[TypeRef]], Sequence[OpenProblem]],
     names: Mapping[ServiceRef, str],
 ) -> list[ServiceRow]:
     by_type = {item.of: item for item in reversed(known[1])}
     busy = _in_progress(status)
-    types: dict[ServiceRef, set[TypeRef]] = {
-        polled.poll.service: set() for polled in status.polls if not polled.poll.discovers
-    }
-    for of in (*known[0], *busy, *by_type):
-        types.setdefault(of.service_ref, set()).add(of)
-
+    types = dict(known[0])
+    for of in (*busy, *by_type):
+        own = types.get(of.service_ref, ())
+        if of not in own:
+            types[of.service_ref] = [*own, of]
     failing, running = {of.service_ref for of in by_type}, {of.service_ref for of in busy}
 
     def place(service: ServiceRef) -> tuple[bool, bool, str]:
