@@ -21,7 +21,7 @@ from watcher.web.store_reader import ReadsBusyError
 
 STREAM_TYPE: Final = "text/event-stream"
 EVERY_SECONDS: Final = 5.0
-"""Ages on a page are at most so old."""
+"""Ages on a page are at most so old, unless the page takes so much CPU time that it is kept for longer."""
 STREAMS_MAX: Final = 24
 """Streams at a time; a page without one still has its button to reload."""
 STREAMS_OF_ONE: Final = 8
