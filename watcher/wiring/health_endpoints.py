@@ -267,7 +267,10 @@ class HealthEndpoints:
         from watcher.web.html.site import Site  # noqa: PLC0415 - see above
 
         sources = self._sources(base_path)
-        site = Site(sources=sources, sessions=sessions, renderer=Renderer(base_path=base_path), act=self._act)
+        renderer = Renderer(base_path=base_path)
+        # This is a thread; the first view of each page would compile its templates in the event loop of the polls.
+        renderer.compile()
+        site = Site(sources=sources, sessions=sessions, renderer=renderer, act=self._act)
         # The pages are last: they answer every path that is left.
         return [*api_routes(sources), *PageRoutes(site).routes()]
 

@@ -7,16 +7,19 @@ import json
 import re
 import shutil
 import subprocess
+import threading
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from unittest import mock
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
+from jinja2 import Environment
 from starlette.responses import PlainTextResponse, RedirectResponse
 
 from tests.support import daemon_in_process
@@ -243,3 +246,20 @@ async def test_without_a_token_only_local_host_names_are_accepted(external: Exte
         address = f"http://127.0.0.1:{daemon.health_endpoints.listener.port}/metrics"
         for host, status in (("localhost", 200), ("rebound.example", 400)):
             assert await asyncio.to_thread(status_of, Request(address, headers={"Host": host})) == status
+
+
+async def test_no_template_is_compiled_in_the_event_loop(
+    external: ExternalServices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads, compiled = set[str](), Environment.compile
+
+    def noted(environment: Environment, *given: Any, **options: Any) -> Any:
+        threads.add(threading.current_thread().name)
+        return compiled(environment, *given, **options)
+
+    monkeypatch.setattr(Environment, "compile", noted)
+    async with external.running() as daemon:
+        for path in ("/", f"/service/main/{SERVICE}", "/services", "/deliveries", "/silences"):
+            await ask(daemon, path)
+    assert threads
+    assert threading.main_thread().name not in threads

@@ -64,6 +64,11 @@ class Renderer:
             version=__version__,
         )
 
+    def compile(self) -> None:
+        """Compile all templates, where it keeps nothing waiting: together they take a fifth of a second of CPU."""
+        for name in self._environment.list_templates():
+            self._environment.get_template(name)
+
     def html(self, template: str, session: Session, now: datetime, **values: object) -> str:
         """Return a page.
 

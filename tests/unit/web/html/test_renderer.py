@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from jinja2 import Environment, UndefinedError
 
 from tests.unit.web.html.test_times import NOW
 from watcher.web.cpu_time import CpuTime, counting
@@ -34,3 +35,12 @@ def test_the_cpu_time_of_rendering_counts_for_the_page() -> None:
     with counting(spent):
         Renderer().html("login.html", Session(can_sign_in=True), NOW, problem="", next="/", name="")
     assert spent.seconds > 0
+
+
+def test_a_compiled_renderer_compiles_nothing_for_the_first_view_of_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    pages = Renderer()
+    pages.compile()
+    monkeypatch.setattr(Environment, "compile", lambda *_arguments: pytest.fail("a template is compiled"))
+    assert pages.html("login.html", Session(can_sign_in=True), NOW, problem="", next="/", name="")
+    with pytest.raises(UndefinedError):
+        pages.html("service.html", Session(can_sign_in=True), NOW)
