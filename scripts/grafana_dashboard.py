@@ -68,7 +68,7 @@ ROWS: Final[Sequence[tuple[str, Sequence[Panel]]]] = (
         "Trainings",
         (
             Panel(
-                "timeseries", "In progress", [("sum by (status) (aitems_watcher_training_in_progress)", "{{status}}")]
+                "timeseries", "In progress", [("sum by (status) (aitems_watcher_trainings_in_progress)", "{{status}}")]
             ),
             Panel(
                 "timeseries",

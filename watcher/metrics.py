@@ -5,8 +5,9 @@ from __future__ import annotations
 import platform
 import re
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
@@ -32,6 +33,7 @@ from watcher.core.training.stuck import RunInProgress
 from watcher.metric_values import buckets_of, values_of
 from watcher.training_metrics import (
     PREFIX,
+    counts_in_progress,
     family,
     in_progress,
     in_progress_since,
@@ -60,10 +62,11 @@ class Reading:
     """The current state at one scrape."""
 
     at: datetime
-    monotonic: float
     health_stats: HealthStats | None
     """``None`` if the store cannot be read."""
     reasons: Sequence[NotReadyReason]
+    loop_ages: Mapping[str, float] = field(default_factory=dict)
+    """The seconds since each loop made progress."""
     log_lines_dropped: int = 0
     in_progress: Sequence[RunInProgress] = ()
     retrainings: Sequence[ExpectedRetraining] = ()
@@ -76,7 +79,8 @@ class Metrics(Observer):
         self.loop_monitor = LoopMonitor()
         self._clock = clock
         self._registry = CollectorRegistry()
-        self._current_state = _CurrentState(self.loop_monitor)
+        self._current_state = _CurrentState()
+        self._exposition = threading.Lock()
         self._registry.register(self._current_state)
         self._reasons: set[str] = set()
         self._polls = self._counter("polls", "Calls of AiTEMS, by outcome.", "account", "call", "outcome")
@@ -179,9 +183,10 @@ class Metrics(Observer):
         self._heartbeat_at.labels(outcome).set(self._clock.utc_now().timestamp())
 
     def exposition(self, reading: Reading) -> bytes:
-        """Return all metrics in Prometheus' text format."""
-        self._current_state.reading = reading
-        return generate_latest(self._registry)
+        """Return all metrics in Prometheus' text format; in a thread, since thousands of series take long to write."""
+        with self._exposition:
+            self._current_state.reading = reading
+            return generate_latest(self._registry)
 
     def facts(self, *, has_heartbeat: bool) -> DaemonFacts:
         """Return the values that a person sees beside the problems."""
@@ -225,8 +230,7 @@ class Metrics(Observer):
 class _CurrentState(Collector):
     """Gauges of the current state; a series ends together with its subject."""
 
-    def __init__(self, loop_monitor: LoopMonitor) -> None:
-        self._loop_monitor = loop_monitor
+    def __init__(self) -> None:
         self.reading: Reading | None = None
 
     def describe(self) -> Iterator[Metric]:
@@ -244,7 +248,7 @@ class _CurrentState(Collector):
 
     def _of_process(self, reading: Reading) -> Iterator[Metric]:
         loops = family("loop_age_seconds", "Time since each loop last made progress.", "loop")
-        for loop, seconds in self._loop_monitor.ages(reading.monotonic).items():
+        for loop, seconds in reading.loop_ages.items():
             loops.add_metric([loop], seconds)
         yield loops
         states = family("not_ready", "1 for each current reason of /readyz.", "reason")
@@ -314,6 +318,7 @@ def _store_size(health_stats: HealthStats, _at: datetime) -> Metric:
 
 
 _OF_STORE: Final[tuple[Callable[[HealthStats, datetime], Metric], ...]] = (
+    counts_in_progress,
     in_progress,
     in_progress_since,
     _deliveries,

@@ -27,9 +27,17 @@ def single(name: str, text: str, value: float) -> Metric:
     return GaugeMetricFamily(PREFIX + name, text, value=value)
 
 
+def counts_in_progress(health_stats: HealthStats, _at: datetime) -> Metric:
+    """Return the numbers of trainings in progress."""
+    found = family("trainings_in_progress", "Trainings in progress, by status.", "status")
+    for status, count in health_stats.in_progress_counts.items():
+        found.add_metric([status], count)
+    return found
+
+
 def in_progress(health_stats: HealthStats, _at: datetime) -> Metric:
-    """Return the trainings in progress."""
-    text = "1 for each training in progress; the series ends with it."
+    """Return the trainings in progress, at most ``SERIES_MAX``."""
+    text = "1 for each training in progress; the series ends with it. Of more than 1,000 the longest in progress."
     found = family("training_in_progress", text, *TRAINING_LABELS)
     for training in health_stats.in_progress:
         found.add_metric(_training_labels(training), 1)
@@ -37,7 +45,7 @@ def in_progress(health_stats: HealthStats, _at: datetime) -> Metric:
 
 
 def in_progress_since(health_stats: HealthStats, _at: datetime) -> Metric:
-    """Return the times since which trainings are in progress."""
+    """Return the times since which trainings are in progress, at most ``SERIES_MAX``."""
     text = "Unix time at which a training in progress has reached its status at the latest."
     found = family("training_in_progress_since_seconds", text, *TRAINING_LABELS)
     for training in health_stats.in_progress:

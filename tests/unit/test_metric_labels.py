@@ -17,7 +17,7 @@ ATTEMPT: Final = re.compile(r'^aitems_watcher_delivery_attempts_total\{reason="(
 
 def attempts(metrics: Metrics) -> dict[str, float]:
     """Return the number of attempts by the label of their reason."""
-    text = metrics.exposition(Reading(at=NOW, monotonic=0.0, health_stats=None, reasons=())).decode()
+    text = metrics.exposition(Reading(at=NOW, health_stats=None, reasons=())).decode()
     return {reason: float(count) for reason, count in ATTEMPT.findall(text)}
 
 

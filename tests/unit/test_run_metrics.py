@@ -27,7 +27,7 @@ def run(**facts: object) -> RunInProgress:
 
 
 def lines(*runs: RunInProgress) -> list[str]:
-    reading = Reading(at=NOW, monotonic=0.0, health_stats=None, reasons=(), in_progress=runs)
+    reading = Reading(at=NOW, health_stats=None, reasons=(), in_progress=runs)
     text = Metrics(Clock()).exposition(reading).decode()
     return [line for line in text.splitlines() if line.startswith("aitems_watcher_training_")]
 
@@ -51,7 +51,7 @@ def test_a_run_in_progress_has_a_series_for_each_known_fact(
 def test_a_retraining_has_a_series_for_each_absence_and_for_its_next_deadline() -> None:
     ref = RetrainingRef("main", "s", "pop")
     known = ExpectedRetraining(ref=ref, reported=frozenset({Missing.START}), deadline=NOW)
-    reading = Reading(at=NOW, monotonic=0.0, health_stats=None, reasons=(), retrainings=[known])
+    reading = Reading(at=NOW, health_stats=None, reasons=(), retrainings=[known])
     text = Metrics(Clock()).exposition(reading).decode()
     assert 'aitems_watcher_retraining_overdue{account="main",missing="start",service="s",type="pop"} 1.0' in text
     (line,) = [line for line in text.splitlines() if line.startswith("aitems_watcher_retraining_overdue_at_seconds{")]
@@ -62,7 +62,7 @@ def test_updates_that_end_are_counted_by_outcome() -> None:
     metrics = Metrics(Clock())
     for case in ("update-failed", "update-failed-late", "update-succeeded"):
         metrics.routed(UPDATE_CASES[case])
-    text = metrics.exposition(Reading(at=NOW, monotonic=0.0, health_stats=None, reasons=())).decode()
+    text = metrics.exposition(Reading(at=NOW, health_stats=None, reasons=())).decode()
     found = re.findall(r'updates_total\{.*outcome="(\w+)".*\} (\d)', text)
     assert sorted(found) == [("completed", "1"), ("failed", "2")]
 

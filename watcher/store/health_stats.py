@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import Connection, func, or_, select
+from sqlalchemy import ColumnElement, Connection, func, or_, select
 
 from watcher.core.delivery.state import DELIVERED_IN_BATCH, State
 from watcher.core.event import Kind
-from watcher.core.health.readiness import ROUTING, FailingReceiver, HealthStats, Queue, TrainingInProgress
+from watcher.core.health.readiness import ROUTING, SERIES_MAX, FailingReceiver, HealthStats, Queue, TrainingInProgress
 from watcher.core.incidents.model import Incident
 from watcher.core.timestamps import from_text, to_text
 from watcher.core.training.model import PHASES, Phase, TrainingRef
@@ -38,7 +38,7 @@ def read_health_stats(url: str, now: datetime, *, in_progress: bool = True) -> H
     Args:
         url: the URL of the store.
         now: the present, UTC.
-        in_progress: whether to read the trainings in progress, too; there may be a hundred thousand.
+        in_progress: whether to read the trainings in progress, too; only the metrics show them.
 
     Raises:
         StoreUnusable: the store cannot be read.
@@ -54,7 +54,8 @@ def health_stats(views: Views, url: str, now: datetime, *, in_progress: bool = T
     subjects = [*_unannounced_incidents(views.connection, incidents, now - NOTIFYING), *_failing_subjects(missed)]
     unrouted, unrouted_since = _unrouted(views.connection, now)
     return HealthStats(
-        in_progress=tuple(_in_progress(views.connection)) if in_progress else (),
+        in_progress=tuple(_longest_in_progress(views.connection)) if in_progress else (),
+        in_progress_counts=_in_progress_counts(views.connection) if in_progress else {},
         queues=tuple(_queues(views)),
         incidents=_by_cause(incidents),
         unannounced=tuple(subjects),
@@ -66,14 +67,25 @@ def health_stats(views: Views, url: str, now: datetime, *, in_progress: bool = T
     )
 
 
-def _in_progress(connection: Connection) -> Iterator[TrainingInProgress]:
+def _longest_in_progress(connection: Connection) -> Iterator[TrainingInProgress]:
     table = schema.training.c
     since = func.coalesce(table.changed_before, table.first_seen_at).label("since")
-    query = select(table.subject, table.status, since).where(table.status.in_(IN_PROGRESS), table.gone.is_(False))
-    for row in connection.execute(query.order_by(table.subject)):
+    query = select(table.subject, table.status, since).where(*_is_in_progress())
+    for row in connection.execute(query.order_by(since, table.subject).limit(SERIES_MAX)):
         yield TrainingInProgress(
             ref=TrainingRef.from_subject(row.subject), status=str(row.status), since=from_text(row.since)
         )
+
+
+def _in_progress_counts(connection: Connection) -> Mapping[str, int]:
+    status = schema.training.c.status
+    rows = connection.execute(select(status, func.count()).where(*_is_in_progress()).group_by(status))
+    return {str(known): int(count) for known, count in rows}
+
+
+def _is_in_progress() -> Iterator[ColumnElement[bool]]:
+    yield schema.training.c.status.in_(IN_PROGRESS)
+    yield schema.training.c.gone.is_(False)
 
 
 def _queues(views: Views) -> Iterator[Queue]:

@@ -72,12 +72,12 @@ class HealthReporter:
         stats = await self._stats(in_progress=True)
         return Reading(
             at=self._clock.utc_now(),
-            monotonic=self._clock.monotonic(),
             health_stats=stats,
             reasons=self._reasons(stats),
+            loop_ages=self._metrics.loop_monitor.ages(self._clock.monotonic()),
             log_lines_dropped=self._output.dropped,
-            in_progress=self._poller.in_progress(),
-            retrainings=self._poller.retrainings(),
+            in_progress=await self._poller.in_progress(),
+            retrainings=await self._poller.retrainings(),
         )
 
     def late_loops(self) -> Mapping[str, float]:
@@ -107,7 +107,7 @@ class HealthReporter:
 
     async def metrics(self) -> bytes:
         """Return the metrics in Prometheus' text format."""
-        return self._metrics.exposition(await self.reading())
+        return await asyncio.to_thread(self._metrics.exposition, await self.reading())
 
     def _reasons(self, stats: HealthStats | None) -> Sequence[NotReadyReason]:
         return not_ready_reasons(

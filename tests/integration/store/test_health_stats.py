@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import Connection, insert
 
 from watcher.core.batch import Batch, IncidentRow
@@ -72,12 +73,28 @@ async def test_only_trainings_in_progress_are_listed(
         make_snapshot("v5", "stopping", changed_after=NOW, changed_before=LATER),
     )
     await PollStore(database).record(Batch(snapshots=snapshots))
-    found = (await health_stats(database)).in_progress
-    assert [(item.ref.version, item.status, item.since) for item in found] == [
+    stats = await health_stats(database)
+    assert [(item.ref.version, item.status, item.since) for item in stats.in_progress] == [
         ("v1", "learning", snapshots[0].first_seen_at),
         ("v5", "stopping", LATER),
     ]
+    assert stats.in_progress_counts == {"learning": 1, "stopping": 1}
     assert read_health_stats(database.url, LATER, in_progress=False).in_progress == ()
+
+
+async def test_of_too_many_trainings_in_progress_the_longest_are_listed_and_all_are_counted(
+    database: Database, make_snapshot: Callable[..., Snapshot], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("watcher.store.health_stats.SERIES_MAX", 2)
+    since = [NOW + timedelta(seconds=seconds) for seconds in (30, 10, 20)]
+    snapshots = [
+        make_snapshot(f"v{number}", "learning", changed_after=NOW, changed_before=time)
+        for number, time in enumerate(since)
+    ]
+    await PollStore(database).record(Batch(snapshots=tuple(snapshots)))
+    stats = await health_stats(database)
+    assert [item.ref.version for item in stats.in_progress] == ["v1", "v2"]
+    assert stats.in_progress_counts == {"learning": 3}
 
 
 async def test_an_incident_is_unannounced_until_one_receiver_has_it(database: Database) -> None:

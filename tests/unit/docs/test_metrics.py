@@ -37,7 +37,7 @@ Described = tuple[str, tuple[str, ...]]
 
 def exported(metrics: Metrics) -> dict[str, Described]:
     """Return the type and the labels of each family, by its name in the text format."""
-    reading = Reading(at=NOW, monotonic=0.0, health_stats=HealthStats(), reasons=())
+    reading = Reading(at=NOW, health_stats=HealthStats(), reasons=())
     metrics.exposition(reading)
     return {name: (kind, tuple(sorted(labels))) for name, kind, labels in _families(metrics)}
 

@@ -34,6 +34,10 @@ class MovedClock(Clock):
         return self.seconds
 
 
+async def nothing() -> tuple[()]:
+    return ()
+
+
 class Reported:
     """A reporter beside a store, a poller and a writer of which a test decides the state."""
 
@@ -44,7 +48,7 @@ class Reported:
         self.stats: HealthStats | None = HealthStats()
         self.reads: list[bool] = []
         monkeypatch.setattr(health_endpoints, "read_health_stats", self.read)
-        poller = SimpleNamespace(first_round=self.first_round, in_progress=tuple, retrainings=tuple)
+        poller = SimpleNamespace(first_round=self.first_round, in_progress=nothing, retrainings=nothing)
         pipeline = cast(Pipeline, SimpleNamespace(poller=poller, store_outage=self.outage))
         self.metrics = Metrics(self.clock)
         runtime = Runtime(environ={}, redactor=Redactor(), clock=self.clock, output=LineWriter(io.StringIO()))

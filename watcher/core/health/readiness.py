@@ -14,6 +14,8 @@ from watcher.core.plural import counted
 from watcher.core.timestamps import to_text
 from watcher.core.training.model import TrainingRef
 
+SERIES_MAX: Final = 1_000
+"""So many trainings in progress, and so many retrainings, have series of their own in the metrics."""
 NAMED: Final = 3
 """Items that one reason names; further ones are counted."""
 ROUTING: Final = timedelta(minutes=2)
@@ -54,6 +56,9 @@ class HealthStats:
     """Statistics of the store at one time."""
 
     in_progress: Sequence[TrainingInProgress] = ()
+    """At most ``SERIES_MAX``: those that have been in progress for the longest time."""
+    in_progress_counts: Mapping[str, int] = field(default_factory=dict, hash=False)
+    """All trainings in progress, by status."""
     queues: Sequence[Queue] = ()
     incidents: Mapping[str, int] = field(default_factory=dict, hash=False)
     """Open incidents, by cause."""

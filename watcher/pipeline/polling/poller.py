@@ -18,7 +18,7 @@ from watcher.core.polling.plan import Poll
 from watcher.core.polling.result import PollState
 from watcher.core.polling.schedule import first_start
 from watcher.core.training.overdue import ExpectedRetraining
-from watcher.core.training.stuck import RunInProgress, run_in_progress
+from watcher.core.training.stuck import RunInProgress
 from watcher.pipeline.clock_trust import ClockTrust
 from watcher.pipeline.polling.account_writer import AccountWriter
 from watcher.pipeline.polling.cache import PollCache
@@ -31,8 +31,7 @@ from watcher.pipeline.polling.intervals import Intervals
 from watcher.pipeline.polling.poll_runner import PollRunner
 from watcher.pipeline.polling.recorder import Recorder
 from watcher.pipeline.polling.runs.comparer import RunComparer
-from watcher.pipeline.polling.runs.deadlines import rules_of
-from watcher.pipeline.polling.runs.overdue import expected_retrainings
+from watcher.pipeline.polling.runs.series import retrainings, runs_in_progress
 from watcher.pipeline.polling.targets import PollTarget, PollTargets
 from watcher.pipeline.polling.updates.rounds import NO_SERVICE_APIS
 from watcher.pipeline.ports import Api, Clock, PollingStore, ServiceApi
@@ -148,19 +147,13 @@ class Poller:
         known = {ref: snapshot for poll in polls for ref, snapshot in self.cache.known(poll).items()}
         return Counter(item.status for item in known.values() if item.status is not None and not item.gone)
 
-    def in_progress(self) -> list[RunInProgress]:
-        """Return the watched trainings that have a run in progress."""
-        return [
-            run_in_progress(snapshot, rules_of(target.poll, snapshot.ref))
-            for target in self._targets
-            if not target.poll.discovers
-            for snapshot in self.cache.in_progress(target.poll)
-            if not snapshot.gone
-        ]
+    async def in_progress(self) -> list[RunInProgress]:
+        """Return the watched trainings that have a run in progress, as the metrics show them."""
+        return await runs_in_progress(self.cache, self.polls())
 
-    def retrainings(self) -> list[ExpectedRetraining]:
-        """Return the retrainings of the watched services."""
-        return [item for target in self._targets for item in expected_retrainings(self.cache, target.poll)]
+    async def retrainings(self) -> list[ExpectedRetraining]:
+        """Return the retrainings of the watched services, as the metrics show them."""
+        return await retrainings(self.cache, self.polls())
 
     def failing(self) -> list[PollState]:
         """Return the state of the polls whose latest run failed."""
