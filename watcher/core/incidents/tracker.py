@@ -13,7 +13,7 @@ incident count anew once their kind differs from that incident: its update waits
 account's incident absorbs it.
 
 A different cause updates an incident. For that of the account, the failures of all its services count together: while
-it is open, each of them is polled seldom. Only good polls close it. A training keeps its recorded status during an
+it is open, each of them is polled rarely. Only good polls close it. A training keeps its recorded status during an
 incident, because a poll failed and not the training.
 
 ``IncidentTracker`` serves one account. Its counts are in memory and are restored from the stored polls after a restart;

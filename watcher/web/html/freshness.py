@@ -1,4 +1,4 @@
-"""Keeps the value that was read for a page: many requests cost one read of the store, and a dear one is read seldom."""
+"""Keeps the value that was read for a page: many requests cost one read of the store, a costly one less often."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from watcher.web.cpu_time import CpuTime, counting
 Value = TypeVar("Value")
 
 FRESH_SECONDS: Final = 1.0
-"""A value that is older is read anew, unless its read was dear."""
+"""A value that is older is read anew, unless its read was costly."""
 REST: Final = 20.0
 """A value stays fresh for so many times the CPU time of its read: the reads of a page take a twentieth of a core."""
 FRESH_SECONDS_MAX: Final = 10.0
-"""A value that is older is read anew, however dear it is."""
+"""A value that is older is read anew, however costly its read is."""
 STALE: Final = 3.0
 """Up to this multiple of that age, it is returned while the next one is read, so that nobody waits."""
 KEPT: Final = 32
@@ -48,7 +48,7 @@ class _Older(Generic[Value]):
 
 
 class Kept(Generic[Value]):
-    """Values by key, each read at most once a second, however many ask for it; a dear one less often."""
+    """Values by key, each read at most once a second, however many ask for it; a costly one less often."""
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
