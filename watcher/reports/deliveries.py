@@ -28,9 +28,14 @@ def events_text(events: Sequence[Event], style: Style = PLAIN_STYLE) -> str:
 
 def shown_reason(delivery: DeliveryView) -> Reason:
     """Return the reason of a delivery; while it only waits behind others, that of its failing receiver."""
-    if delivery.reason != NO_REASON or delivery.receiver_reason == NO_REASON:
-        return delivery.reason
-    return in_context(Context.RECEIVER_FAILING, delivery.receiver_reason)
+    return waiting_reason(delivery.reason, delivery.receiver_reason)
+
+
+def waiting_reason(own: Reason, of_receiver: Reason) -> Reason:
+    """Return the reason of a delivery, or that of its failing receiver where it has none of its own."""
+    if own != NO_REASON or of_receiver == NO_REASON:
+        return own
+    return in_context(Context.RECEIVER_FAILING, of_receiver)
 
 
 def delivery_json(delivery: DeliveryView) -> dict[str, object]:

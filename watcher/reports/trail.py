@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from watcher.core.delivery.reason import NO_REASON, Reason
 from watcher.core.delivery.state import State
 from watcher.core.event import Event
 from watcher.core.routing.reason import RoutingReason
 from watcher.core.routing.routes import Group, Route, matching_routes, route_event
 from watcher.core.routing.silence import Silence
+from watcher.reports.deliveries import waiting_reason
 from watcher.reports.route import TriedRoute, tried_routes
 
 if TYPE_CHECKING:
@@ -27,6 +29,11 @@ class DeliveryTrail:
     """Its times; ``None`` where they were not read."""
     silence: Silence | None = None
     """The silence that stopped it; ``None`` where none did, or it is no longer in the store."""
+
+    @property
+    def reason(self) -> Reason:
+        """Why it ended or waits; while it only waits behind others, the reason of its failing receiver."""
+        return waiting_reason(self.outcome.reason, NO_REASON if self.sent is None else self.sent.receiver_reason)
 
     @property
     def notifies(self) -> bool:

@@ -64,36 +64,44 @@ class DeliveryFilter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SentDelivery:
-    """The times of a delivery, and the number of its events."""
+    """The times of a delivery, the number of its events, and the reason of its failing receiver."""
 
     created_at: datetime
     attempted_at: datetime | None
     next_at: datetime | None
     may_be_repeat: bool
     events: int
+    receiver_reason: Reason = NO_REASON
+    """Why its receiver is failing, while the delivery waits; empty while that works."""
 
 
 def sent_deliveries(connection: Connection, ids: Iterable[str]) -> dict[str, SentDelivery]:
-    """Return the times of deliveries, by id."""
+    """Return the times of deliveries and the reasons of their failing receivers, by id."""
     table, ledger = schema.delivery.c, schema.ledger.c
     events = select(func.count()).where(ledger.delivery_id == table.id).scalar_subquery()
     times = (table.created_at, table.attempted_at, table.next_at)
-    query = select(table.id, table.state, table.may_be_repeat, *times, events.label("events"))
+    query = select(table.id, table.receiver, table.state, table.may_be_repeat, *times, events.label("events"))
     found: dict[str, SentDelivery] = {}
+    failing = _failing_reasons(connection)
     for part in chunks(sorted(set(ids))):
         for row in connection.execute(query.where(table.id.in_(part))).mappings():
-            found[row["id"]] = _sent_delivery(row)
+            found[row["id"]] = _sent_delivery(row, failing)
     return found
 
 
-def _sent_delivery(row: RowMapping) -> SentDelivery:
+def _sent_delivery(row: RowMapping, failing: Mapping[str, Reason]) -> SentDelivery:
     return SentDelivery(
         created_at=from_text(row["created_at"]),
         attempted_at=read_time(row["attempted_at"]),
         next_at=_next_at(row),
         may_be_repeat=row["may_be_repeat"],
         events=row["events"],
+        receiver_reason=_receiver_reason(row, failing),
     )
+
+
+def _receiver_reason(row: RowMapping, failing: Mapping[str, Reason]) -> Reason:
+    return failing.get(row["receiver"], NO_REASON) if row["state"] in WAITING else NO_REASON
 
 
 def _next_at(row: RowMapping) -> datetime | None:
@@ -168,6 +176,6 @@ def _delivery_view(
         settled_at=read_time(row["settled_at"]),
         answer=row["answer"],
         events=tuple(events_of(connection, row["id"])),
-        receiver_reason=failing.get(row["receiver"], NO_REASON) if row["state"] in WAITING else NO_REASON,
+        receiver_reason=_receiver_reason(row, failing),
         actions=done,
     )

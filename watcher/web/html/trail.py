@@ -21,7 +21,6 @@ from watcher.core.training.catch_up import OWN_GROUP
 from watcher.reports.actions import action_text, reasons_text
 from watcher.reports.route import TriedRoute
 from watcher.reports.trail import DeliveryTrail, Trail
-from watcher.store.views import DeliveryOutcome
 from watcher.web.html.language.texts import Texts
 from watcher.web.html.overview_page import silence_text
 from watcher.web.html.times import PageTimes, duration
@@ -198,20 +197,21 @@ class TrailTexts:
             yield t("sent-attempts-last", n=outcome.attempts, time=at(attempted))
         if sent is not None and sent.events > 1:
             yield t("sent-together", n=sent.events - 1)
-        if reasons := self._reasons(outcome):
+        if reasons := self._reasons(item):
             yield t("sent-reason", reason=reasons)
         if sent is not None and sent.may_be_repeat:
             yield t("sent-in-doubt")
-        if sent is not None and sent.next_at is not None:
+        # A delivery that waits behind others keeps the time at which it was first due.
+        if sent is not None and sent.next_at is not None and sent.next_at >= self.times.now:
             yield t("sent-next", time=at(sent.next_at))
         # The answer may end in any way, so no sentence follows it.
         if outcome.answer:
             yield t("sent-answer", answer=outcome.answer)
 
-    def _reasons(self, outcome: DeliveryOutcome) -> str:
+    def _reasons(self, item: DeliveryTrail) -> str:
         """Return why it ended or waits, and what people did; where that is the reason, in the order of their acts."""
-        words = self.texts.words
-        reason = "" if outcome.state is State.DELIVERED else reason_text(outcome.reason, words)
+        words, outcome = self.texts.words, item.outcome
+        reason = "" if outcome.state is State.DELIVERED else reason_text(item.reason, words)
         is_act = reason in {action_text(action, words) for action in outcome.actions}
         return reasons_text("" if is_act else reason, outcome.actions, words)
 

@@ -170,6 +170,22 @@ def test_a_delivery_has_its_attempts_its_answer_and_its_next_attempt(config: Con
     )
 
 
+def test_a_delivery_behind_others_has_the_reason_of_its_failing_receiver_and_no_attempt_of_the_past(
+    config: Config,
+) -> None:
+    waits = outcome("ml-ops", State.PENDING, attempts=0, settled_at=None)
+    sent = SentDelivery(
+        created_at=NOW,
+        attempted_at=None,
+        next_at=NOW - timedelta(seconds=14),
+        may_be_repeat=False,
+        events=1,
+        receiver_reason=http_reason(503),
+    )
+    found = trail(config, sample_event(FAILED, config, NOW), routed(1, 3), waits, sent={"msg_ml-ops": sent})
+    assert delivery(found) == "Waiting. 0 attempts. Reason: receiver failing: http 503."
+
+
 def test_what_people_did_to_a_delivery_stands_in_its_order(config: Config) -> None:
     done = (action(ActionKind.RETRY, "kim"), action(ActionKind.DROP, "lee"))
     reason = Reason(code=ReasonCode.DROPPED, name="lee")
