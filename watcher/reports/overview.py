@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from watcher.core.health.problems import Problem
     from watcher.core.incidents.model import Incident
     from watcher.core.polling.plan import Poll
+    from watcher.core.polling.result import Cause
     from watcher.core.routing.silence import Silence
     from watcher.reports.status import KnownTraining, PollReport, StatusReport
     from watcher.store.views import EventHistory
@@ -141,6 +142,11 @@ class FailingPolls:
     def since(self) -> datetime | None:
         """The first failed poll; ``None`` where it is not known."""
         return min((item.state.failed_since for item in self.polls if item.state.failed_since), default=None)
+
+    @property
+    def cause(self) -> Cause | None:
+        """The cause of all of them; ``None`` where it is not known."""
+        return self.polls[0].state.cause
 
     @property
     def detail(self) -> str:

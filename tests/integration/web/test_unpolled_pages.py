@@ -15,6 +15,7 @@ from tests.integration.web.invented_store import make_store
 from tests.integration.web.test_html import SHOP, SignedSite
 from watcher.core.batch import Batch, IncidentRow
 from watcher.core.incidents.model import Incident
+from watcher.core.messages.advice import advice
 from watcher.core.polling.result import Cause, PollState
 from watcher.core.training.model import ServiceRef
 from watcher.store.polls import PollStore
@@ -81,6 +82,7 @@ def test_a_poll_that_fails_before_its_incident_is_a_sentence_too(tmp_path: Path,
     assert page.count('class="banner') == 1
     assert "=shop cannot be polled: connection refused" in text
     assert re.search(r"It does not mean that a training failed\. It began at [\w :]+, [\w ]+ ago\.", text)
+    assert advice(Cause.CONNECT) in text
 
 
 def test_each_incident_that_includes_a_service_is_named_by_what_it_is_about(tmp_path: Path) -> None:

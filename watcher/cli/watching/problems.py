@@ -78,6 +78,7 @@ def _failing_polls(lines: OverviewLines, polls: FailingPolls) -> None:
     subject, state = lines.values["poll_subject"](polls), lines.t("cannot-poll", detail=polls.detail)
     _problem(lines, "kind-polling", subject, state, polls.since)
     lines.maybe(lines.t("failing-polls", n=len(polls.polls)))
+    lines.maybe(lines.values["poll_remedy"](polls))
 
 
 def _open_problem(lines: OverviewLines, item: OpenProblem) -> None:
@@ -120,3 +121,4 @@ def _failing_receiver(lines: OverviewLines, item: ReceiverRow) -> None:
     state = lines.t("failing", reason=lines.values["reason"](item.failing.reason))
     _problem(lines, "kind-receiver", item.name, state, item.failing.failing_since)
     lines.maybe(lines.t("waiting-count", n=item.waiting))
+    lines.maybe(lines.t("remedy-receiver-failing"))

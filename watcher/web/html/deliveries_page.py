@@ -137,7 +137,8 @@ def _verdict(receivers: Sequence[ReceiverRow], texts: Texts) -> dict[str, object
     else:
         icon, headline = ("todo", "idle"), texts("nothing-sent")
     counts = [("waiting-count", waiting if failing or dead else 0), ("dead-count-text", dead if failing else 0)]
-    subline = Markup(" ").join(texts(key, n=count) for key, count in counts if count)
+    facts = [texts(key, n=count) for key, count in counts if count]
+    subline = Markup(" ").join([*facts, texts("remedy-receiver-failing")] if failing else facts)
     return {"icon": icon, "headline": headline, "subline": subline}
 
 

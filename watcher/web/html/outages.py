@@ -55,6 +55,10 @@ class Outages:
         """Write what an operator does about an incident."""
         return advice(outage.cause, self.texts.words)
 
+    def remedy_of_polls(self, item: FailingPolls) -> str:
+        """Write what an operator does about polls that fail."""
+        return polls_remedy(item, self.texts)
+
     def subject_of(self, item: FailingPolls) -> str:
         """Name the service, and the training where the poll is a view of one."""
         poll = item.polls[0].poll
@@ -62,6 +66,11 @@ class Outages:
         if poll.training is None or len(item.polls) > 1:
             return name
         return f"{name} {poll.training.type} {poll.training.version}"
+
+
+def polls_remedy(item: FailingPolls, texts: Texts) -> str:
+    """Write what an operator does about polls that fail; empty where the cause is not known."""
+    return "" if item.cause is None else advice(item.cause, texts.words)
 
 
 def outage_name(names: Mapping[ServiceRef, str], outage: Incident, texts: Texts) -> Markup | str:

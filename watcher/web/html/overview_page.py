@@ -28,7 +28,7 @@ from watcher.store.views import EventHistory
 from watcher.web.html.fleet.filter import MOST_LISTED, MOST_ROWS, STATUSES, OverviewFilter, busy_rows, known_labels
 from watcher.web.html.fleet.teams import teams
 from watcher.web.html.language.texts import Texts
-from watcher.web.html.outages import outage_name
+from watcher.web.html.outages import outage_name, polls_remedy
 from watcher.web.html.times import PageTimes, duration
 from watcher.web.html.watcher_card import watcher_rows
 
@@ -147,6 +147,7 @@ def overview_values(
         "outage_name": lambda outage: outage_name(page.names, outage, texts),
         "remedy": lambda outage: advice(outage.cause, texts.words),
         "reason": lambda reason: reason_text(reason, texts.words),
+        "poll_remedy": lambda item: polls_remedy(item, texts),
         "problem_remedy": lambda problem: problem_remedy(problem, texts),
         "silence_text": silence_text,
     }

@@ -8,11 +8,13 @@ import pytest
 
 from watcher.core.delivery.reason import read_reason
 from watcher.core.delivery.receiver_state import ReceiverState
+from watcher.core.health.problems import REMEDIES, ProblemCode
 from watcher.reports.overview import ReceiverRow
 from watcher.web.html.deliveries_page import DeliveriesPage, deliveries_values
 from watcher.web.html.language.texts import Texts
 
 NOW = datetime(2026, 11, 29, 12, 0, tzinfo=UTC)
+REPAIR = REMEDIES[ProblemCode.RECEIVER_FAILING]
 
 
 def receiver(name: str, *, fails: bool = False, waiting: int = 0, dead: int = 0, delivered: int = 0) -> ReceiverRow:
@@ -47,11 +49,11 @@ def first_lines(*receivers: ReceiverRow) -> tuple[str, str, str]:
         ([receiver("a", dead=2, waiting=1)], ("2 deliveries need a decision", "1 delivery waits.", "warn")),
         (
             [receiver("a", fails=True, waiting=4), receiver("b", dead=3)],
-            ("1 receiver is failing: a", "4 deliveries wait. 3 deliveries need a decision.", "warn"),
+            ("1 receiver is failing: a", f"4 deliveries wait. 3 deliveries need a decision. {REPAIR}", "warn"),
         ),
         (
             [receiver(name, fails=True) for name in "abcde"],
-            ("5 receivers are failing: a, b, c and 2 more", "", "warn"),
+            ("5 receivers are failing: a, b, c and 2 more", REPAIR, "warn"),
         ),
     ],
 )

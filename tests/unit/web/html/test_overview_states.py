@@ -11,13 +11,17 @@ import pytest
 
 from tests.unit.reports.facts import event
 from tests.unit.web.html.test_overview_page import NOW, SERVICE, incident, overview, poll, status
+from watcher.core.delivery.reason import http_reason
+from watcher.core.delivery.receiver_state import ReceiverState
 from watcher.core.durations.current_run import Bounds, CurrentRun, RunStart, Stage
 from watcher.core.event import Kind
-from watcher.core.polling.result import PollState
+from watcher.core.health.problems import REMEDIES, ProblemCode
+from watcher.core.messages.advice import advice
+from watcher.core.polling.result import Cause, PollState
 from watcher.core.training.absence import Missing, OverdueFacts
 from watcher.core.training.comparison import UsualFacts
 from watcher.core.training.model import Snapshot, TrainingRef
-from watcher.reports.overview import OpenKind, OpenProblem, Overview, ServiceRow
+from watcher.reports.overview import OpenKind, OpenProblem, Overview, ReceiverRow, ServiceRow
 from watcher.reports.runs.progress import Progress
 from watcher.reports.status import KnownTraining
 from watcher.store.runs.latest import TypeRef
@@ -164,6 +168,18 @@ def test_an_overdue_retraining_says_since_when_and_by_which_rule(facts: dict[str
     html = html_of(found)
     assert text in html
     assert re.search(r'class="when"><b><time[^>]*>40 min ago', html)
+
+
+def test_a_poll_that_fails_before_its_incident_has_its_remedy() -> None:
+    html = html_of(overview(status(polls=(poll(1),))))
+    assert advice(Cause.CONNECT) in html
+
+
+def test_a_failing_receiver_has_its_remedy() -> None:
+    failing = ReceiverState(name="ops", failing_since=NOW, reason=http_reason(404))
+    row = ReceiverRow(name="ops", kind="webhook", failing=failing, waiting=9)
+    html = html_of(replace(overview(status()), receivers=[row]))
+    assert f"9 deliveries wait. {REMEDIES[ProblemCode.RECEIVER_FAILING]}" in html
 
 
 def test_the_parts_of_the_page_are_the_same_in_each_state() -> None:
