@@ -530,5 +530,6 @@ async def test_no_page_reads_every_training_in_progress(
     path: Path, target: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # There may be a hundred thousand, and only the metrics show each.
-    monkeypatch.setattr("watcher.store.health_stats._in_progress", None)
+    monkeypatch.setattr("watcher.store.health_stats._longest_in_progress", None)
+    monkeypatch.setattr("watcher.store.health_stats._in_progress_counts", None)
     assert (await SignedSite(path, None).get(target)).status == 200
