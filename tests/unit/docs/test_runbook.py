@@ -26,7 +26,7 @@ TRAINING_KINDS = {
     *("gone", "back", "overdue", "update-failed", "update-succeeded"),
 }
 ENTRY = re.compile(r"^### (.+)\n\n((?:.+\n)+)", re.MULTILINE)
-LOG_CALL = re.compile(r"\blog\.\w+\(\s*\"([a-z]+\.[a-z_]+)\"")
+LOG_CALL = re.compile(r"(?:\blog\.\w+|\b_log|get_logger\(\)\.\w+)\(\s*\"([a-z]+\.[a-z_]+)\"")
 
 
 def entries() -> dict[str, str]:
