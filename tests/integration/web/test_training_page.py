@@ -83,7 +83,7 @@ async def test_the_context_of_a_failure_names_the_first_of_the_row_and_the_usual
     context = card(await page_of(site, "d4"), "live-context")
     assert re.search(r'First of them</dt><dd><a href="[^"]*/d6">', context)
     assert "Failures in a row3" in text_of(context)
-    assert "56 min to 64 min, 9 runs" in text_of(context)
+    assert "56 min to 63 min, 9 runs" in text_of(context)
 
 
 async def test_the_first_success_after_failures_says_so(site: SignedSite) -> None:

@@ -92,18 +92,21 @@ class PageTimes:
 
 
 def duration(length: float | timedelta, texts: Texts) -> Markup:
-    """Write a duration: seconds under 90 s, minutes under 3 h, so that 83 compares with 78, then hours, then days."""
+    """Write a duration, rounded down as in messages.
+
+    It is in seconds under 90 s, in minutes under 3 h, so that 83 compares with 78, then in hours, then in days.
+    """
     seconds = max(length.total_seconds() if isinstance(length, timedelta) else length, 0.0)
     if seconds < SECONDS_MAX:
-        return texts("seconds", n=round(seconds))
+        return texts("seconds", n=int(seconds))
     minutes = seconds / MINUTE
     if minutes < MINUTES_MAX:
-        return texts("minutes", n=round(minutes))
+        return texts("minutes", n=int(minutes))
     hours = seconds / HOUR
     if hours < HOURS_MAX:
-        whole, rest = divmod(round(minutes), MINUTE)
+        whole, rest = divmod(int(minutes), MINUTE)
         if rest and whole < DAY // HOUR:
             return texts("hours-minutes", hours=whole, minutes=rest)
-        return texts("hours", n=round(hours))
-    days, rest = divmod(round(hours), 24)
+        return texts("hours", n=int(hours))
+    days, rest = divmod(int(hours), 24)
     return texts("days-hours", days=days, hours=rest) if rest and days <= DETAILED_DAYS else texts("days", n=days)

@@ -17,19 +17,20 @@ TIMES = PageTimes(NOW, Texts(), timezone(timedelta(hours=9), "KST"))
     ("length", "text"),
     [
         (timedelta(seconds=0), "0 s"),
-        (timedelta(seconds=1.9), "2 s"),
-        (timedelta(seconds=89.4), "89 s"),
-        (timedelta(minutes=1.5), "2 min"),
+        (timedelta(seconds=1.9), "1 s"),
+        (timedelta(seconds=89.9), "89 s"),
+        (timedelta(minutes=1.9), "1 min"),
         (timedelta(minutes=83), "83 min"),
         (timedelta(minutes=179), "179 min"),
         (timedelta(hours=3), "3 h"),
         (timedelta(hours=3, minutes=20), "3 h 20 min"),
-        (timedelta(hours=30, minutes=20), "30 h"),
+        (timedelta(hours=3, minutes=20, seconds=50), "3 h 20 min"),
+        (timedelta(hours=30, minutes=50), "30 h"),
         (timedelta(days=2, hours=5), "2 d 5 h"),
         (timedelta(days=9, hours=5), "9 d"),
     ],
 )
-def test_a_duration_has_the_unit_of_its_size(length: timedelta, text: str) -> None:
+def test_a_duration_has_the_unit_of_its_size_and_is_rounded_down_as_in_messages(length: timedelta, text: str) -> None:
     assert duration(length, Texts()) == text
 
 
