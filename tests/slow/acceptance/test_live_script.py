@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Final
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Page, sync_playwright
 
 from tests.acceptance.cli_support import eventually
 from tests.slow.acceptance.test_pages_in_chromium import CHROMIUM, FLAGS
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromiu
 
 
 @contextmanager
-def serving(last_event: str) -> Iterator[tuple[str, list[str]]]:
+def serving(last_event: str = "", ends: int = ENDS) -> Iterator[tuple[str, list[str]]]:
     """Serve the page; yield its address and the streams that were opened. The first of these end with an event."""
     streams, over = list[str](), threading.Event()
 
@@ -50,7 +50,7 @@ def serving(last_event: str) -> Iterator[tuple[str, list[str]]]:
         def _stream(self) -> None:
             streams.append(self.path)
             self.wfile.write(f"retry: 10\n\n{event('parts', 'live-time')}".encode())
-            if len(streams) <= ENDS:
+            if len(streams) <= ends:
                 self.wfile.write(last_event.encode())
             else:
                 over.wait()
@@ -80,3 +80,38 @@ def test_only_a_stream_that_ends_in_the_middle_is_a_lost_connection(last_event: 
         eventually(lambda: len(streams) > ENDS)
         assert page.evaluate("window.said.filter((text) => text)")[:1] == said
         browser.close()
+
+
+@contextmanager
+def opened(url: str) -> Iterator[Page]:
+    """Open the page with a faked clock; ``window.streams`` has its streams."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        page = browser.new_page()
+        page.add_init_script(
+            "window.streams = []; const Real = EventSource;"
+            "window.EventSource = class extends Real { constructor(url) { super(url); streams.push(this); } };"
+        )
+        page.clock.install()
+        page.goto(url)
+        page.wait_for_function("streams[0].readyState === EventSource.OPEN")
+        yield page
+        browser.close()
+
+
+def test_a_stream_that_stays_open_and_silent_is_a_lost_connection_and_another_is_opened() -> None:
+    with serving(ends=0) as (url, streams), opened(url) as page:
+        page.clock.fast_forward(30_000)
+        eventually(lambda: len(streams) > 1)
+        assert page.evaluate("window.said.filter((text) => text)") == ["lost at 17:04:12"]
+        page.wait_for_function("streams[1].readyState === EventSource.OPEN")
+        page.locator("#live-status.vh:empty").wait_for(state="attached")
+
+
+def test_a_stream_that_only_says_that_the_watcher_is_alive_is_kept() -> None:
+    with serving(ends=0) as (url, streams), opened(url) as page:
+        for _ in range(3):
+            page.clock.fast_forward(15_000)
+            page.evaluate("streams[0].dispatchEvent(new MessageEvent('alive', {data: ''}))")
+        assert page.evaluate("window.said") == []
+        assert len(streams) == 1

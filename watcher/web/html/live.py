@@ -79,7 +79,7 @@ class LiveStreams:
                         page = await render()
                     except (StoreError, ReadsBusyError):
                         # The next one may show it again; meanwhile the page says how old it is.
-                        yield ": \n\n"
+                        yield event("alive", "")
                         continue
                     parts = parts_of(page)
                     found = hashes_of(parts)
@@ -92,8 +92,8 @@ class LiveStreams:
                         title = title_of(page)
                         yield event("title", title)
                     known = found
-                    # A comment keeps proxies from closing a stream that has nothing to say.
-                    yield ": \n\n"
+                    # Without it, the page would take the connection for lost, and a proxy would close it.
+                    yield event("alive", "")
         except OperationRefusedError:
             # There is no such page any more, and the reload says so.
             yield event("whole", "")

@@ -24,6 +24,7 @@ PAGE = (
 
 FIRST = 5
 """The events before the first change: the wait of the browser, the names, the title, and two parts."""
+ALIVE = event("alive", "")
 
 
 async def read(pages: Sequence[str | Exception], streams: LiveStreams) -> list[str]:
@@ -60,13 +61,13 @@ async def test_a_stream_begins_with_each_part_for_a_page_that_is_older() -> None
 async def test_a_part_is_sent_when_its_text_has_changed() -> None:
     sent = await read([PAGE.format("1"), PAGE.format("1"), PAGE.format("2")], LiveStreams(every_seconds=0))
     changed = event("part", '<section class="a" id="live-a"><section>x</section>2</section>')
-    assert sent[FIRST:] == [": \n\n", changed, ": \n\n"]
+    assert sent[FIRST:] == [ALIVE, changed, ALIVE]
 
 
 async def test_the_title_is_sent_when_it_has_changed() -> None:
     page = PAGE.format("1")
     sent = await read([page, page.replace("a &amp; b", "2 open problems")], LiveStreams(every_seconds=0))
-    assert sent[FIRST:] == [event("title", "2 open problems"), ": \n\n"]
+    assert sent[FIRST:] == [event("title", "2 open problems"), ALIVE]
 
 
 async def test_a_page_with_other_parts_is_loaded_again() -> None:
@@ -129,7 +130,7 @@ def test_an_event_of_several_lines_stays_one_event() -> None:
 @pytest.mark.parametrize("error", [StoreError("away"), ReadsBusyError()])
 async def test_a_stream_outlives_a_store_that_cannot_be_read_for_a_time(error: Exception) -> None:
     sent = await read([PAGE.format("1"), error, PAGE.format("2")], LiveStreams(every_seconds=0))
-    assert [part[:11] for part in sent[FIRST:]] == [": \n\n", "event: part", ": \n\n"]
+    assert [part[:11] for part in sent[FIRST:]] == ["event: aliv", "event: part", "event: aliv"]
 
 
 async def test_a_page_that_is_gone_is_loaded_again_and_one_that_was_never_there_is_no_stream() -> None:

@@ -3,6 +3,8 @@
 (() => {
   const RELOAD_AT_MOST_EVERY_MS = 10000;
   const CONNECT_AGAIN_MS = 10000;
+  // The watcher sends something every five seconds.
+  const SILENT_MS = 20000;
   const source = document.body.dataset.live;
   const status = document.getElementById("live-status");
   if (!source || !status || !window.EventSource) return;
@@ -56,18 +58,32 @@
   };
   const connect = () => {
     const stream = new EventSource(source);
+    let silence;
+    const end = () => { clearTimeout(silence); stream.close(); };
+    const sayLost = () => {
+      status.classList.remove("vh");
+      say(status.dataset.lost.replace("{time}", document.querySelector("#live-time time").textContent));
+    };
+    // A connection whose other side is gone may stay open for hours, and the browser says nothing.
+    const expectMore = () => {
+      clearTimeout(silence);
+      silence = setTimeout(() => { end(); sayLost(); connect(); }, SILENT_MS);
+    };
+    for (const kind of ["open", "parts", "part", "title", "alive"]) stream.addEventListener(kind, expectMore);
     stream.addEventListener("parts", compare);
     stream.addEventListener("part", receive);
     stream.addEventListener("title", (event) => { document.title = event.data; });
-    stream.addEventListener("whole", () => { stream.close(); reload(); });
-    stream.addEventListener("again", () => { stream.close(); connect(); });
+    stream.addEventListener("whole", () => { end(); reload(); });
+    stream.addEventListener("again", () => { end(); connect(); });
     stream.addEventListener("open", () => { status.classList.add("vh"); say(""); });
     stream.addEventListener("error", () => {
-      status.classList.remove("vh");
-      say(status.dataset.lost.replace("{time}", document.querySelector("#live-time time").textContent));
+      sayLost();
       // The browser gives up after an answer such as a proxy's 502; the daemon may be back later.
-      if (stream.readyState === EventSource.CLOSED) setTimeout(connect, CONNECT_AGAIN_MS);
+      if (stream.readyState !== EventSource.CLOSED) return;
+      end();
+      setTimeout(connect, CONNECT_AGAIN_MS);
     });
+    expectMore();
   };
   connect();
 })();
