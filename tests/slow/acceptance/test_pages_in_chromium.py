@@ -411,6 +411,27 @@ def test_a_part_with_the_focus_is_replaced_when_it_has_lost_it(person: Visit) ->
     page.locator("#live-services:not(.old)").wait_for()
 
 
+def test_a_name_of_one_long_word_does_not_widen_a_phone(browser: Browser, place: Place, person: Visit) -> None:
+    name = "recommendation_of_the_homepage_for_members_only"
+    person.sign_in()
+    _put(f"{place.control}/_control/services/{name}/trains/{name}/versions/{name}", "learning")
+    person.go("/").locator("#live-progress", has_text=name).first.wait_for()
+    _put(f"{place.control}/_control/services/{name}/trains/{name}/versions/{name}", f"{name}_status")
+    person.page.locator("#live-services", has_text=f"{name}_status").first.wait_for()
+    person.go("/silences")
+    person.page.fill("input[name=match]", f"version={name}")
+    person.page.fill("input[name=reason]", name)
+    person.page.click("text=Add silence >> visible=true")
+    state = person.page.context.storage_state()
+    with browser.new_context(viewport={"width": 360, "height": 800}, storage_state=state) as context:
+        other = visit(context, place)
+        training = f"/training/main/{name}/{name}/{name}"
+        for path in ("/", f"/services?q={name}", f"/service/main/{name}", training, "/deliveries", "/silences"):
+            page = other.go(path)
+            assert name in page.inner_text("main"), path
+            assert page.evaluate("document.documentElement.scrollWidth") == 360, (path, "scrolls sideways")
+
+
 def test_an_outage_leaves_the_last_known_state_and_is_accessible(browser: Browser, place: Place, person: Visit) -> None:
     person.sign_in()
     path = every_page(person)["service"]
