@@ -51,7 +51,7 @@ class DeliveriesPage:
     actions: Sequence[Action]
     """The newest first."""
     about: Mapping[str, DeliveryView]
-    """The deliveries of the actions, by id."""
+    """The deliveries of the actions and of ``done``, by id."""
     tests: Mapping[str, Action]
     """The latest test of each receiver."""
     done: Action | None
@@ -76,10 +76,12 @@ def read_deliveries(views: Views, receivers: Sequence[ReceiverRow], done: str, n
     """Read the page; ``done`` is the target of what was just done."""
     connection = views.connection
     actions = latest(connection, OF_RECEIVERS, ACTIONS)
-    ids = frozenset(action.target for action in actions if action.kind in OF_DELIVERIES)
-    acted = views.deliveries(DeliveryFilter(states=frozenset(State), ids=ids, limit=ACTIONS)) if ids else []
     names = (item.name for item in receivers)
     found = read_done(views, done, OF_RECEIVERS, now)
+    # The first of many that were retried together is not among the latest actions.
+    named = [*actions, *([] if found is None else [found])]
+    ids = frozenset(action.target for action in named if action.kind in OF_DELIVERIES)
+    acted = views.deliveries(DeliveryFilter(states=frozenset(State), ids=ids, limit=len(ids))) if ids else []
     delivered = views.deliveries(DeliveryFilter(states=frozenset({State.DELIVERED}), limit=DELIVERED))
     return DeliveriesPage(
         receivers=receivers,
