@@ -20,6 +20,7 @@ from watcher.config.references import fixed_secrets
 from watcher.config.to_core import polls_of, routes_of, thresholds_of
 from watcher.control.protocol import ControlError
 from watcher.http import HttpSetupError
+from watcher.installed import UpgradedError
 from watcher.pipeline.store_outage import DirectNotifier
 from watcher.receivers.spec import InvalidReceiverError
 from watcher.wiring.connections import Connections
@@ -161,7 +162,7 @@ class Reloader:
             return self._rejected(path, [str(fault) for fault in error.faults])
         except SecretsError as error:
             return self._rejected(path, error.problems)
-        except (SecretError, InvalidReceiverError, HttpSetupError) as error:
+        except (SecretError, InvalidReceiverError, HttpSetupError, UpgradedError) as error:
             return self._rejected(path, [str(error)])
         result = ReloadResult(
             outcome=ReloadOutcome.RELOADED,

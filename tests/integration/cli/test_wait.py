@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ import pytest
 from tests.integration.cli.support import Result, Run, runner
 from tests.support import daemon_in_process
 from tests.support.daemon_in_process import eventually, running
+from watcher import installed
 from watcher.cli import wait_source
 from watcher.cli.text.wait import Report
 from watcher.cli.wait_view import WaitView
@@ -99,6 +101,17 @@ async def test_the_exit_status_says_how_the_training_ended(place: Place, last: s
     ended = await place.wait_while(f"{SERVICE} pop v1", ("learning", lambda: place.set("v1", last)))
     assert ended.status == status, ended
     assert f"{SERVICE} pop v1: learning" in ended.out
+
+
+@pytest.mark.parametrize("place", ["daemon"], indirect=True)
+async def test_after_an_upgrade_a_daemon_that_has_not_loaded_the_wait_refuses_it(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(installed, "_signature", lambda: None)
+    monkeypatch.delitem(sys.modules, "watcher.pipeline.waiting.waiter", raising=False)
+    ended = await place.wait(f"{SERVICE} pop v1 --timeout 5s")
+    assert "restart it, e.g. systemctl restart aitems-watcher" in ended.err
+    assert "watcher.pipeline.waiting.waiter" not in sys.modules
 
 
 async def test_a_wait_that_takes_too_long_ends_with_2(place: Place) -> None:

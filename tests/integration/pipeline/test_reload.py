@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 from tests.support import daemon_in_process
 from tests.support.reload_scenario import FIRST, SECOND, ReloadScenario, open_scenario, reload
 from tests.support.servers import Inbox, Received, listening
+from watcher import installed
 
 
 @pytest.fixture
@@ -93,6 +95,20 @@ async def test_r21_a_secret_in_a_file_is_read_anew(scenario: ReloadScenario) -> 
         assert (await reload(daemon))["changes"] == []
         scenario.show("learning")
         assert await scenario.wait_for_events(1, other) == [(FIRST, "learning")]
+
+
+async def test_after_an_upgrade_a_receiver_of_a_kind_that_is_not_loaded_is_refused(
+    scenario: ReloadScenario, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with scenario.running(scenario.text(FIRST)) as daemon:
+        monkeypatch.setattr(installed, "_signature", lambda: None)
+        monkeypatch.delitem(sys.modules, "watcher.receivers.log", raising=False)
+        scenario.write(f'{scenario.text(FIRST)}[receiver.journal]\nkind = "log"\n')
+        (fault,) = (await reload(daemon))["faults"]  # type: ignore[misc]
+        assert "restart it" in fault
+        assert daemon.reloader.config.receivers.keys() == {"hook"}
+        scenario.show("learning")
+        assert await scenario.wait_for_events(1) == [(FIRST, "learning")]
 
 
 async def test_a_setting_that_needs_a_restart_is_named_at_each_reload(scenario: ReloadScenario) -> None:

@@ -8,10 +8,12 @@ import sys
 import pytest
 
 from tests.unit.receivers.samples import sample_event
+from watcher import installed
 from watcher.clock import Clock
 from watcher.core.delivery.model import Dedup
 from watcher.core.secret import Secret
 from watcher.http import HttpClient, HttpSettings
+from watcher.installed import UpgradedError
 from watcher.receivers import KINDS, InvalidReceiverError, Receiver, Spec
 
 URL = Secret("https://hooks.example.com/services/T0/B0/x")
@@ -128,3 +130,13 @@ def test_a_secret_with_a_likely_mistake_is_rejected_with_the_mistake(
     with pytest.raises(InvalidReceiverError, match=mistake) as caught:
         made(kind, **{key: lambda: wrong})
     assert text not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_after_an_upgrade_only_a_kind_that_is_loaded_is_made(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = type(made(kind)).__module__
+    monkeypatch.setattr(installed, "_signature", lambda: None)
+    assert made(kind).kind == kind
+    monkeypatch.delitem(sys.modules, module)
+    with pytest.raises(UpgradedError, match="restart it"):
+        made(kind)

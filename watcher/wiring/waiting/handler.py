@@ -7,6 +7,7 @@ from typing import Final
 
 from watcher.clock import Clock
 from watcher.control.protocol import ControlError, Handler, Report, ReportingHandler
+from watcher.installed import UpgradedError, require_loadable
 from watcher.pipeline.polling.poller import Poller
 from watcher.pipeline.ports import PollingStore
 
@@ -23,6 +24,10 @@ def wait_handlers(poller: Poller, poll_store: PollingStore, clock: Clock) -> dic
     """
 
     async def wait(arguments: Mapping[str, object], report: Report) -> Mapping[str, object]:
+        try:
+            require_loadable("watcher.pipeline.waiting.waiter")
+        except UpgradedError as error:
+            raise ControlError(str(error)) from None
         # Few daemons are ever asked.
         from watcher.core.training.waiting import WaitOutcome, WaitTarget  # noqa: PLC0415 - see above
         from watcher.pipeline.waiting.estimates import Estimates  # noqa: PLC0415
