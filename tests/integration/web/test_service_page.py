@@ -147,6 +147,16 @@ async def test_the_updates_of_the_present_version_are_a_table(site: SignedSite) 
     assert "Updates of" not in await group(site, "relatedItem")
 
 
+async def test_updates_are_shown_although_the_runs_are_older_than_the_page_goes_back(
+    site: SignedSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("watcher.web.html.service_page.run_lines", lambda *_: [])
+    page = await page_of(site, f"{SHOP}?old")
+    (found,) = re.findall(r'<h2 id="t-\d">personalRecommend</h2>.*?</section>', page, re.DOTALL)
+    assert "p2failed12 min" in text_of(found)
+    assert "every 6 h, by the cycle of the service" in text_of(found)
+
+
 async def test_the_link_to_a_silence_keeps_the_blanks_and_quotation_marks_of_a_name(site: SignedSite) -> None:
     csrf = await site.sign_in()
     page = await page_of(site, f"/training/main/{quote(HOSTILE)}/pop/one")

@@ -137,7 +137,8 @@ def _groups(views: Views, part: StatusReport, service: ServiceRef, rules: Retrai
     trainings: dict[str, list[KnownTraining]] = {}
     for item in part.trainings:
         trainings.setdefault(item.snapshot.ref.type, []).append(item)
-    busy = {kind for kind, found in trainings.items() if any(map(_is_running, found))}
+    # A training of long ago may be in no run that is known, and still be updated every few hours.
+    busy = {kind for kind, found in trainings.items() if any(_is_running(item) or _is_updated(item) for item in found)}
     samples = samples_of(views, part.at)
 
     def summary(kind: str) -> TypeSummary:
@@ -170,9 +171,13 @@ def _is_running(item: KnownTraining) -> bool:
     return item.snapshot.run is not None
 
 
+def _is_updated(item: KnownTraining) -> bool:
+    return bool(item.snapshot.updates and item.snapshot.updates.statuses)
+
+
 def _updates(views: Views, trainings: Iterable[KnownTraining]) -> Sequence[EventHistory]:
     """Return the latest updates of the latest version of a type that has any, the newest last."""
-    updated = (item.snapshot for item in trainings if item.snapshot.updates and item.snapshot.updates.statuses)
+    updated = (item.snapshot for item in trainings if _is_updated(item))
     latest = max(updated, key=lambda snapshot: snapshot.changed_before or snapshot.first_seen_at, default=None)
     if latest is None:
         return ()
