@@ -533,3 +533,12 @@ async def test_no_page_reads_every_training_in_progress(
     monkeypatch.setattr("watcher.store.health_stats._longest_in_progress", None)
     monkeypatch.setattr("watcher.store.health_stats._in_progress_counts", None)
     assert (await SignedSite(path, None).get(target)).status == 200
+
+
+async def test_a_page_keeps_its_style_while_another_version_is_installed(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = SignedSite(path, None)
+    monkeypatch.setattr("watcher.web.html.routes.files", None)
+    for name in ("style.css", "live.js", "icon.svg"):
+        assert (await site.get(f"/static/{name}")).status == 200

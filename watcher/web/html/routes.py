@@ -69,6 +69,9 @@ class PageRoutes:
         self._rendered_pages = Kept[str](site.sources.monotonic)
         self._rate = RequestRate(PER_SECOND, BURST)
         self._streams = LiveStreams()
+        # As the templates are: a newer version may be installed before the daemon is restarted.
+        folder = files("watcher.web.html").joinpath("static")
+        self._static_files = {name: folder.joinpath(name).read_bytes() for name in STATIC}
         self._actions = Actions(site, self._forget)
 
     def routes(self) -> list[BaseRoute]:
@@ -269,8 +272,7 @@ class PageRoutes:
         name = request.path_params["name"]
         if name not in STATIC:
             raise OperationRefusedError(request.url.path)
-        body = files("watcher.web.html").joinpath("static", name).read_bytes()
-        return tagged(request, body, STATIC[name])
+        return tagged(request, self._static_files[name], STATIC[name])
 
     def _now(self) -> datetime:
         return self._site.sources.utc_now()
