@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import socket
 import subprocess
 import sys
@@ -15,10 +14,11 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 from urllib.error import URLError
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 FOLDER: Final = Path(__file__).parents[1] / "docs" / "pictures"
 CONFIG: Final = """
@@ -53,6 +53,7 @@ HISTORY: Final = (
 CHANGING: Final = ("--services", "4", "--seed", "5", "--failures", "0.5", "--pace", "2s")
 REFUSED: Final = 4
 """The deliveries on the picture that the receiver refuses."""
+NAMES: Final = ("account", "service", "training_type", "version")
 SIZES: Final = {
     "page-overview": (1280, 1500),
     "page-service": (1280, 1250),
@@ -75,23 +76,50 @@ CHROMIUM: Final = (
 
 def main() -> None:
     """Take the pictures."""
-    with running(CONFIG, *HISTORY) as (url, _):
-        text = read(url)
-        take("page-overview", url)
-        take("page-service", url + found(r'href="(/service/[^"]+)"', text))
-        take("page-training", url + found(r'class="rows s ends">.*?href="(/training/[^"]+)"', text))
-        picture(url, FOLDER / "page-phone.png", 390, 1200)
-    with running(CONFIG + REFUSING_RECEIVER, *CHANGING) as (url, config):
-        waiting = f"{url}/api/v1/deliveries?receiver=search-jobs"
+    with running(CONFIG, *HISTORY) as watcher:
+        failed = let_one_fail(watcher)
+        take("page-overview", watcher.url)
+        take("page-service", f"{watcher.url}/service/{failed['account']}/{failed['service']}")
+        take("page-training", "/".join((watcher.url, "training", *(failed[name] for name in NAMES))))
+        picture(watcher.url, FOLDER / "page-phone.png", 390, 1200)
+    with running(CONFIG + REFUSING_RECEIVER, *CHANGING) as watcher:
+        waiting = f"{watcher.url}/api/v1/deliveries?receiver=search-jobs"
         wait_until(lambda: len(json.loads(read(waiting))["deliveries"]) >= REFUSED, "the receiver refuses too little")
-        take("page-deliveries", f"{url}/deliveries")
-        subprocess.run([*COMMAND, "silence", "add", *SILENCE, "--config", config], check=True, env=environment())  # noqa: S603 - our own command
-        take("page-silences", f"{url}/silences")
+        take("page-deliveries", f"{watcher.url}/deliveries")
+        command = [*COMMAND, "silence", "add", *SILENCE, "--config", str(watcher.config)]
+        subprocess.run(command, check=True, env=environment())  # noqa: S603 - our own command
+        take("page-silences", f"{watcher.url}/silences")
+
+
+def let_one_fail(watcher: Watcher) -> Mapping[str, str]:
+    """Let the training of a type in progress fail; return it when its alert was delivered."""
+    trainings = json.loads(read(f"{watcher.url}/api/v1/trainings?phase=in-progress"))["trainings"]
+    training: Mapping[str, str] = next(item for item in trainings if item["status"] == "learning")
+    place = f"services/{training['service']}/trains/{training['training_type']}/versions/{training['version']}"
+    body = json.dumps({"status": "learningFailed"}).encode()
+    headers = {"Content-Type": "application/json"}
+    with urlopen(Request(f"{watcher.api_url}/_control/{place}", body, headers, method="PUT")):  # noqa: S310 - our own simulator
+        pass
+    delivered = f"{watcher.url}/api/v1/deliveries?state=delivered"
+    wait_until(lambda: json.loads(read(delivered))["deliveries"], "no alert was delivered")
+    return training
+
+
+@dataclass(frozen=True, slots=True)
+class Watcher:
+    """A daemon that runs."""
+
+    url: str
+    """The address of its pages."""
+    api_url: str
+    """The address of its simulated AiTEMS."""
+    config: Path
+    """Its configuration."""
 
 
 @contextmanager
-def running(config: str, *simulated: str) -> Iterator[tuple[str, Path]]:
-    """Run a simulated AiTEMS and a daemon; yield the address of the pages and the file of the configuration."""
+def running(config: str, *simulated: str) -> Iterator[Watcher]:
+    """Run a simulated AiTEMS and a daemon."""
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder, api, web = Path(name), free_port(), free_port()
         keys = ("--access-key", KEYS["NCP_ACCESS_KEY"], "--secret-key", KEYS["NCP_SECRET_KEY"])
@@ -99,12 +127,13 @@ def running(config: str, *simulated: str) -> Iterator[tuple[str, Path]]:
         stack.enter_context(program("simulate", *words, "--port", str(api), *keys))
         file = folder / "config.toml"
         file.write_text(config.format(web=web, api=api))
-        wait_for(f"http://127.0.0.1:{api}/_control")
+        api_url = f"http://127.0.0.1:{api}"
+        wait_for(f"{api_url}/_control")
         stack.enter_context(program("run", "--config", str(file)))
         url = f"http://127.0.0.1:{web}"
         wait_for(f"{url}/healthz")
         wait_until(lambda: is_polled(json.loads(read(f"{url}/api/v1/status"))), "some polls have no answer")
-        yield url, file
+        yield Watcher(url, api_url, file)
 
 
 @contextmanager
@@ -142,14 +171,6 @@ def read(url: str) -> str:
     """Return a page."""
     with urlopen(url) as answer:  # noqa: S310 - our own daemon
         return str(answer.read().decode())
-
-
-def found(pattern: str, text: str) -> str:
-    """Return the first group of the first match."""
-    match = re.search(pattern, text, re.DOTALL)
-    if match is None:
-        raise SystemExit(f"no {pattern} on the page")
-    return match[1]
 
 
 def wait_for(url: str) -> None:
