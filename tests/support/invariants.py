@@ -246,12 +246,23 @@ def _lost_statuses(evidence: Evidence, events: Sequence[Event]) -> Iterator[Viol
             last = equal[-1]
             if any(item.status != last.status for item in equal) or not _in_one_life(equal, evidence.runs):
                 continue
+            if _ended_meanwhile(chain, equal):
+                continue
             known = _recorded_about(chain, last.at, baseline, evidence.patience)
             if last.status not in known:
                 times = _times(len(equal))
                 yield Violation(
                     Breach.LOST, f"{subject}: {last.status} was shown {times} by {last.at}, recorded is {known}"
                 )
+
+
+def _ended_meanwhile(chain: Iterable[Event], equal: Sequence[ShownAnswer]) -> bool:
+    """Return whether an unconfirmed end was recorded between these answers.
+
+    A view that contradicts the end of a list withdraws nothing, so the answers before that record repeat no step back.
+    """
+    first, last = equal[0].at, equal[-1].at
+    return any(not event.confirmed and first < event.recorded_at <= last for event in chain)
 
 
 def _windows(answers: Sequence[ShownAnswer], size: int) -> Iterator[Sequence[ShownAnswer]]:

@@ -258,6 +258,16 @@ def test_a_late_record_counts_unless_another_status_was_seen_after_the_answers()
     assert "completed was shown twice" in found
 
 
+def test_a_view_before_the_record_of_an_unconfirmed_end_repeats_no_step_back() -> None:
+    end = replace(SECOND, confirmed=False, recorded_at=at(5.5))
+    answers = [*GOOD.shown[:5], shown(5, "learning"), shown(8, "learning"), shown(9, "completed")]
+    recorded = {"announced": [announced(FIRST), announced(end)], "shown": answers}
+    assert violations(replace(GOOD, **recorded)) == []  # type: ignore[arg-type]
+    later = [*GOOD.shown[:5], shown(6, "learning"), shown(8, "learning"), shown(9, "completed")]
+    (found,) = violations(replace(GOOD, **{**recorded, "shown": later}))  # type: ignore[arg-type]
+    assert "learning was shown twice" in found
+
+
 def test_a_status_must_be_shown_three_times_where_a_list_may_only_show_whether_the_service_exists() -> None:
     nothing = {"announced": [], "received": {}, "ledger": [], "runs": [DaemonRun(at(-1), at(60))]}
     answers = [shown(0, "waiting"), shown(2, "waiting"), shown(3, "learning"), shown(4, "learning")]
