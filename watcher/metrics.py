@@ -22,7 +22,7 @@ from watcher.core.delivery.model import Verdict
 from watcher.core.delivery.state import OPEN_STATES
 from watcher.core.durations.past_runs import Outcome
 from watcher.core.event import Event, Kind
-from watcher.core.health.daemon_facts import DaemonFacts, RequestRate, quantile
+from watcher.core.health.daemon_figures import AccountRequests, DaemonFigures, quantile
 from watcher.core.health.liveness import LoopMonitor
 from watcher.core.health.readiness import HealthStats, NotReady, NotReadyReason
 from watcher.core.messages.reasons import reason_text
@@ -188,7 +188,7 @@ class Metrics(Observer):
             self._current_state.reading = reading
             return generate_latest(self._registry)
 
-    def facts(self, *, has_heartbeat: bool) -> DaemonFacts:
+    def facts(self, *, has_heartbeat: bool) -> DaemonFigures:
         """Return the values that a person sees beside the problems."""
         started = next(value for _, value in values_of(self._started_at))
         # In the first minute, the first requests would look like more than the budget.
@@ -197,12 +197,12 @@ class Metrics(Observer):
         sent = {labels["account"]: value for labels, value in values_of(self._requests)}
         beats = {labels["outcome"]: value for labels, value in values_of(self._heartbeat_at)}
         latest = max(beats, key=beats.__getitem__, default="")
-        return DaemonFacts(
+        return DaemonFigures(
             version=__version__,
             started_at=datetime.fromtimestamp(started, UTC),
             lateness_seconds=quantile(buckets_of(self._lateness), LATENESS_SHARE),
             requests=[
-                RequestRate(account=name, per_second=sent.get(name, 0.0) / lasts, allowed_per_second=rate)
+                AccountRequests(account=name, per_second=sent.get(name, 0.0) / lasts, allowed_per_second=rate)
                 for name, rate in allowed.items()
             ],
             heartbeat=latest if has_heartbeat else None,

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from watcher.clock import Clock
-from watcher.core.health.daemon_facts import RequestRate
+from watcher.core.health.daemon_figures import AccountRequests
 from watcher.metrics import Metrics
 
 START = datetime(2026, 11, 29, 12, 0, tzinfo=UTC)
@@ -37,8 +37,8 @@ def test_the_facts_are_those_of_the_metrics() -> None:
     facts = metrics.facts(has_heartbeat=True)
     assert (facts.started_at, facts.heartbeat, facts.heartbeat_at) == (START, "sent", clock.now)
     assert facts.requests == [
-        RequestRate(account="main", per_second=0.1, allowed_per_second=1.0),
-        RequestRate(account="labs", per_second=0.0, allowed_per_second=5.0),
+        AccountRequests(account="main", per_second=0.1, allowed_per_second=1.0),
+        AccountRequests(account="labs", per_second=0.0, allowed_per_second=5.0),
     ]
     assert facts.lateness_seconds == pytest.approx(0.4625)
 

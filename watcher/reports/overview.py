@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from watcher.core.health.problems import ProblemCode
 from watcher.core.subject import account_of
 from watcher.core.training.absence import Missing, OverdueFacts
 from watcher.core.training.model import ServiceRef, TrainingRef
-from watcher.reports.polls import serves
+from watcher.reports.failing_polls import FailingPolls, failing_polls, failures_of, is_cut_off, unpolled
 from watcher.store.runs.latest import RunResult, TypeRef
 
 if TYPE_CHECKING:
     from watcher.core.delivery.receiver_state import ReceiverState
     from watcher.core.health.problems import Problem
     from watcher.core.incidents.model import Incident
-    from watcher.core.polling.plan import Poll
-    from watcher.core.polling.result import Cause
     from watcher.core.routing.silence import Silence
-    from watcher.reports.status import KnownTraining, PollReport, StatusReport
+    from watcher.reports.status import KnownTraining, StatusReport
     from watcher.store.views import EventHistory
 
 
@@ -131,29 +128,6 @@ class ReceiverRow:
         return bool(self.delivered) and self.failing is None and not self.dead
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FailingPolls:
-    """Polls of one account that fail for one cause."""
-
-    account: str
-    polls: Sequence[PollReport]
-
-    @property
-    def since(self) -> datetime | None:
-        """The first failed poll; ``None`` where it is not known."""
-        return min((item.state.failed_since for item in self.polls if item.state.failed_since), default=None)
-
-    @property
-    def cause(self) -> Cause | None:
-        """The cause of all of them; ``None`` where it is not known."""
-        return self.polls[0].state.cause
-
-    @property
-    def detail(self) -> str:
-        """What one of them got as an answer."""
-        return self.polls[0].state.detail or str(self.polls[0].state.cause)
-
-
 @dataclass(frozen=True, kw_only=True)
 class Overview:
     """Everything that the overview shows; without slots, as it keeps the parts that it derives from all polls."""
@@ -241,11 +215,8 @@ class Overview:
     def is_polled(self, service: ServiceRef) -> bool:
         """Return whether the known state of a service is its present one, and not that of before a start or outage."""
         own = [polled for polled in self.status.polls if polled.poll.service == service]
-        cut_off = any(polled.untried or self._is_cut_off(polled) for polled in own)
+        cut_off = any(polled.untried or is_cut_off(polled, self.outages) for polled in own)
         return not cut_off and not self.status.first_round_pending
-
-    def _is_cut_off(self, polled: PollReport) -> bool:
-        return polled.failing and any(is_about(outage.subject, polled.poll) for outage in self.outages)
 
     def failures_of(self, outage: Incident) -> int:
         """Return the number of failed polls in a row that an open incident is about."""
@@ -267,53 +238,6 @@ _ELSEWHERE = frozenset(
         ProblemCode.RECEIVER_FAILING,
     }
 )
-
-
-def is_about(subject: str, poll: Poll) -> bool:
-    """Return whether an incident with this subject is about a poll."""
-    return subject in _subjects_about(poll)
-
-
-def _subjects_about(poll: Poll) -> Sequence[str]:
-    """Return the subjects of the incidents that are about a poll."""
-    own = () if poll.training is None else (poll.training.subject, poll.training.watch_subject)
-    return f"account:{quote(poll.service.account, safe='')}", poll.service.subject, *own
-
-
-def failing_polls(polls: Iterable[PollReport], outages: Sequence[Incident]) -> list[FailingPolls]:
-    """Return the polls that fail and that no open incident is about, by account and cause."""
-    groups: dict[tuple[str, str], list[PollReport]] = {}
-    about = {outage.subject for outage in outages}
-    for polled in polls:
-        if polled.failing and about.isdisjoint(_subjects_about(polled.poll)):
-            key = (polled.poll.service.account, str(polled.state.cause or ""))
-            groups.setdefault(key, []).append(polled)
-    return [FailingPolls(account=account, polls=found) for (account, _), found in sorted(groups.items())]
-
-
-def failures_of(outage: Incident, polls: Iterable[PollReport]) -> int:
-    """Return the number of failed polls in a row that an open incident is about."""
-    return sum(item.state.failures for item in polls if item.failing and is_about(outage.subject, item.poll))
-
-
-def unpolled(
-    trainings: Iterable[KnownTraining], polls: Iterable[PollReport], outages: Sequence[Incident]
-) -> Mapping[TrainingRef, datetime]:
-    """Return the trainings in progress that cannot be polled, with the latest answer about each."""
-    if not outages:
-        return {}
-    about = {outage.subject for outage in outages}
-    by_service: dict[ServiceRef, list[PollReport]] = {}
-    for polled in polls:
-        by_service.setdefault(polled.poll.service, []).append(polled)
-
-    def is_cut_off(ref: TrainingRef) -> bool:
-        serving = [item for item in by_service.get(ref.service_ref, ()) if serves(item.poll, ref.service_ref, ref)]
-        cut_off = (item.failing and not about.isdisjoint(_subjects_about(item.poll)) for item in serving)
-        return bool(serving) and all(cut_off)
-
-    found = (item for item in trainings if item.snapshot.run is not None)
-    return {item.snapshot.ref: item.last_seen for item in found if is_cut_off(item.snapshot.ref)}
 
 
 def failed_problem(

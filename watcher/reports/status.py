@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from watcher.store.views import QueueState
 
 
-class Condition(StrEnum):
+class StatusCondition(StrEnum):
     """The condition of the watcher in one word; ``/readyz`` and the pages have the same."""
 
     OK = "ok"
@@ -158,14 +158,14 @@ class StatusReport:
         return status_json(self)
 
     @property
-    def condition(self) -> Condition:
+    def condition(self) -> StatusCondition:
         """The condition of the watcher: it is only OK once everything was polled, and nothing is wrong."""
         if self.problems:
-            return Condition.NOT_OK
+            return StatusCondition.NOT_OK
         if self.is_starting:
-            return Condition.STARTING
+            return StatusCondition.STARTING
         polls_any = self.faulty_file or any(not polled.poll.discovers for polled in self.polls)
-        return Condition.OK if polls_any else Condition.NOTHING_POLLED
+        return StatusCondition.OK if polls_any else StatusCondition.NOTHING_POLLED
 
     @property
     def is_starting(self) -> bool:
@@ -186,13 +186,13 @@ class StatusReport:
     def summary(self) -> str:
         """The status in one line."""
         condition = self.condition
-        if condition is Condition.NOT_OK:
+        if condition is StatusCondition.NOT_OK:
             problems = self.problems
             return f"NOT OK: {counted(len(problems), 'problem')}, the gravest: {problems[0].text}"
-        if condition is Condition.NOTHING_POLLED:
+        if condition is StatusCondition.NOTHING_POLLED:
             return "NOTHING POLLED: no watch has a service; aitems-watcher discover lists those of an account"
         in_progress = counted(self.totals.of(Phase.IN_PROGRESS), "training")
-        if condition is Condition.STARTING:
+        if condition is StatusCondition.STARTING:
             return f"STARTING: not everything was polled since the start, {in_progress} in progress"
         polling = "" if self.faulty_file else f"polling {counted(len(self.services), 'service')}, "
         return f"OK: {polling}{in_progress} in progress"

@@ -14,7 +14,7 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 
 from watcher.config import Config, HeartbeatSettings, SecretRef, WebSettings
-from watcher.core.health.daemon_facts import DaemonFacts
+from watcher.core.health.daemon_figures import DaemonFigures
 from watcher.core.health.problems import DaemonHealth, DaemonState, Problem, ProblemCode
 from watcher.core.health.readiness import HealthStats, NotReadyReason, not_ready_reasons
 from watcher.core.secret import Secret
@@ -94,7 +94,7 @@ class HealthReporter:
 
         return Readiness(await self.reasons())
 
-    async def facts(self, *, has_heartbeat: bool) -> DaemonFacts:
+    async def facts(self, *, has_heartbeat: bool) -> DaemonFigures:
         """Return the facts about the daemon that are no problem."""
         stats, now = await self._stats(in_progress=False), self._clock.utc_now()
         return replace(

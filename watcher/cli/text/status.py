@@ -23,7 +23,7 @@ from watcher.core.polling.deviation import Deviation
 from watcher.core.polling.result import Cause
 from watcher.core.routing.silence import Silence
 from watcher.reports.polls import target_text
-from watcher.reports.status import Condition, PollReport, StatusReport
+from watcher.reports.status import PollReport, StatusCondition, StatusReport
 
 if TYPE_CHECKING:
     from watcher.core.delivery.receiver_state import ReceiverState
@@ -43,7 +43,7 @@ COUNTED: Final[Mapping[ProblemCode, str]] = MappingProxyType(
     {ProblemCode.INCIDENT_OPEN: "open incident", ProblemCode.POLL_FAILING: "failing poll"}
 )
 """Problems that are only counted in the first lines: their table has one advice for each cause."""
-CONDITIONS: Final = MappingProxyType({Condition.OK: GOOD, Condition.NOT_OK: BAD})
+CONDITIONS: Final = MappingProxyType({StatusCondition.OK: GOOD, StatusCondition.NOT_OK: BAD})
 
 
 def show_status(report: StatusReport, times: LocalTimes, out: Screen) -> None:

@@ -15,7 +15,8 @@ from watcher.reports.overview import OpenKind
 
 if TYPE_CHECKING:
     from watcher.core.incidents.model import Incident
-    from watcher.reports.overview import FailingPolls, OpenProblem, ReceiverRow
+    from watcher.reports.failing_polls import FailingPolls
+    from watcher.reports.overview import OpenProblem, ReceiverRow
 
 MOST_PROBLEMS: Final = 20
 

@@ -12,7 +12,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-from watcher.core.health.daemon_facts import DaemonFacts, read_facts
+from watcher.core.health.daemon_figures import DaemonFigures, read_figures
 from watcher.core.health.readiness import NotReady, NotReadyReason
 
 
@@ -109,7 +109,7 @@ class DaemonHealth:
     """Its reasons of ``/readyz``."""
     problems: Sequence[Problem] = ()
     """Its other problems, which only it can know."""
-    facts: DaemonFacts | None = None
+    facts: DaemonFigures | None = None
     """``None`` where no daemon runs, or one of an older version."""
 
 
@@ -163,5 +163,5 @@ def read_health(answer: Mapping[str, object]) -> DaemonHealth:
             for item in reasons
         ),
         problems=tuple(Problem(code=ProblemCode(item["problem"]), text=str(item["detail"])) for item in problems),
-        facts=read_facts(answer.get("facts")),
+        facts=read_figures(answer.get("facts")),
     )

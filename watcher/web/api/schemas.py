@@ -9,7 +9,7 @@ from typing import Any, Final
 from watcher.core.action import ActionKind
 from watcher.core.delivery.state import State
 from watcher.core.event import Kind
-from watcher.reports.status import Condition
+from watcher.reports.status import StatusCondition
 
 Schema = dict[str, Any]
 
@@ -82,7 +82,7 @@ SCHEMAS: Final[Mapping[str, Schema]] = {
     "ProblemOfStatus": fields(code=TEXT, text=TEXT, remedy=TEXT),
     "Status": fields(
         at=TIME,
-        condition=one_of(Condition),
+        condition=one_of(StatusCondition),
         trainings=listed(named("Training")),
         more_trainings=FLAG,
         totals=fields(trainings=COUNT, by_status=OPEN, unconfirmed=COUNT, gone=COUNT, not_watched=COUNT),

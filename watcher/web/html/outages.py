@@ -13,7 +13,7 @@ from watcher.core.messages.advice import advice
 from watcher.core.polling.plan import EVERY_SERVICE
 from watcher.core.subject import account_of
 from watcher.core.training.model import ServiceRef, TrainingRef
-from watcher.reports.overview import FailingPolls, failing_polls, failures_of
+from watcher.reports.failing_polls import FailingPolls, failing_polls, failures_of
 from watcher.reports.status import PollReport
 from watcher.web.html.language.texts import Texts
 

@@ -21,8 +21,9 @@ from watcher.core.routing.matcher import patterns_of
 from watcher.core.routing.silence import Silence
 from watcher.core.training.absence import Missing
 from watcher.core.training.model import ServiceRef, TrainingRef
-from watcher.reports.overview import FailingPolls, OpenKind, OpenProblem, Overview, ServiceRow
-from watcher.reports.status import Condition, StatusReport
+from watcher.reports.failing_polls import FailingPolls
+from watcher.reports.overview import OpenKind, OpenProblem, Overview, ServiceRow
+from watcher.reports.status import StatusCondition, StatusReport
 from watcher.store.runs.latest import TypeRef
 from watcher.store.views import EventHistory
 from watcher.web.html.fleet.filter import MOST_LISTED, MOST_ROWS, STATUSES, OverviewFilter, busy_rows, known_labels
@@ -133,7 +134,7 @@ def overview_values(
         "watcher_state": _watcher_state(page, texts, is_starting=is_starting),
         "watcher_rows": watcher_rows(page.status, texts, times),
         "steps": _steps(page, condition, texts),
-        "steps_title": texts("add-card" if condition is Condition.NOTHING_POLLED else "starting-card"),
+        "steps_title": texts("add-card" if condition is StatusCondition.NOTHING_POLLED else "starting-card"),
         "answers": _answers(page.status),
         "failing_polls": sum(polled.failing for polled in page.status.polls),
         "who": lambda item: notified_text(item, texts),
@@ -166,7 +167,9 @@ def problem_remedy(problem: Problem, texts: Texts) -> str:
     return str(texts(f"remedy-{problem.code.value}").unescape())
 
 
-def _verdict(page: Overview, condition: Condition, elsewhere: int, texts: Texts, times: PageTimes) -> dict[str, object]:
+def _verdict(
+    page: Overview, condition: StatusCondition, elsewhere: int, texts: Texts, times: PageTimes
+) -> dict[str, object]:
     """Return the first line; ``elsewhere`` is the number of problems that the filter leaves out."""
     here = page.problem_count - elsewhere
     if not page.problem_count:
@@ -178,11 +181,13 @@ def _verdict(page: Overview, condition: Condition, elsewhere: int, texts: Texts,
     return {"headline": headline, "icon": icon, "subline": subline}
 
 
-def _verdict_without_problem(page: Overview, condition: Condition, texts: Texts, times: PageTimes) -> dict[str, object]:
-    if condition is Condition.NOTHING_POLLED:
+def _verdict_without_problem(
+    page: Overview, condition: StatusCondition, texts: Texts, times: PageTimes
+) -> dict[str, object]:
+    if condition is StatusCondition.NOTHING_POLLED:
         return {"headline": texts("nothing-polled"), "icon": ("todo", "idle"), "subline": texts("nothing-polled-text")}
     known = _progress_text(page, texts, times) if page.status.totals.total else texts("none-known")
-    if condition is Condition.STARTING:
+    if condition is StatusCondition.STARTING:
         subline = Markup(" ").join((_answered_text(page, texts), known))
         return {"headline": texts("starting"), "icon": ("learn", "run"), "subline": subline}
     subline = Markup(" ").join((_polling_text(page, texts), known))
@@ -216,11 +221,11 @@ def _watcher_state(page: Overview, texts: Texts, *, is_starting: bool) -> tuple[
     return (texts("has-reasons"), "warn") if page.status.daemon.reasons else (texts("ready"), "ok")
 
 
-def _steps(page: Overview, condition: Condition, texts: Texts) -> Sequence[tuple[bool, Markup, Markup]]:
+def _steps(page: Overview, condition: StatusCondition, texts: Texts) -> Sequence[tuple[bool, Markup, Markup]]:
     """Return the steps of a first start, or those to a first service: whether one is done, its title and its text."""
-    if condition is Condition.NOTHING_POLLED:
+    if condition is StatusCondition.NOTHING_POLLED:
         return [(False, texts(title), texts(text)) for title, text in _TO_A_SERVICE]
-    if condition is not Condition.STARTING or page.problem_count or page.status.totals.total:
+    if condition is not StatusCondition.STARTING or page.problem_count or page.status.totals.total:
         return ()
     polls = page.status.polls
     accounts = {item.poll.service.account for item in polls}

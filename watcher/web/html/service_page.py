@@ -21,7 +21,8 @@ from watcher.reading.overview import failure_of
 from watcher.reading.services import service_part
 from watcher.reading.status import StorePlace, read_status
 from watcher.reading.trainings import planned, present_population, samples_of
-from watcher.reports.overview import OpenProblem, unpolled
+from watcher.reports.failing_polls import unpolled
+from watcher.reports.overview import OpenProblem
 from watcher.reports.runs.stats import By, Tally, tallied
 from watcher.reports.status import KnownTraining, StatusReport
 from watcher.reports.trainings import Selection, service_names

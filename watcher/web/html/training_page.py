@@ -15,7 +15,7 @@ from watcher.core.messages.text import plain_text
 from watcher.core.messages.training import compose
 from watcher.core.training.comparison import MOST_CHANGES, SettingChange, options_of
 from watcher.core.training.run import EndedStage
-from watcher.reports.overview import unpolled
+from watcher.reports.failing_polls import unpolled
 from watcher.reports.runs.context import RunContext
 from watcher.reports.runs.runs import left_stages
 from watcher.reports.trail import Trail

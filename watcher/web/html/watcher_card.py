@@ -12,7 +12,7 @@ from watcher.web.html.language.texts import Texts
 from watcher.web.html.times import PageTimes
 
 if TYPE_CHECKING:
-    from watcher.core.health.daemon_facts import DaemonFacts
+    from watcher.core.health.daemon_figures import DaemonFigures
     from watcher.reports.status import StatusReport
 
 Row = tuple[Markup, Markup | int]
@@ -36,7 +36,7 @@ def watcher_rows(status: StatusReport, texts: Texts, times: PageTimes) -> Sequen
     ]
 
 
-def _of_daemon(facts: DaemonFacts, texts: Texts, times: PageTimes) -> Iterator[Row]:
+def _of_daemon(facts: DaemonFigures, texts: Texts, times: PageTimes) -> Iterator[Row]:
     late = facts.lateness_seconds
     yield texts("lateness"), texts("none-yet") if late is None else texts("lateness-text", n=f"{late:.1f}")
     yield texts("requests"), _requests(facts, texts)
@@ -44,7 +44,7 @@ def _of_daemon(facts: DaemonFacts, texts: Texts, times: PageTimes) -> Iterator[R
     yield texts("running-since"), Markup("{}, {}").format(times.clock(facts.started_at), facts.version)
 
 
-def _requests(facts: DaemonFacts, texts: Texts) -> Markup:
+def _requests(facts: DaemonFigures, texts: Texts) -> Markup:
     """Write the requests of the account that is the nearest to its budget."""
     if not facts.requests:
         return texts("none-yet")
@@ -53,7 +53,7 @@ def _requests(facts: DaemonFacts, texts: Texts) -> Markup:
     return rate if len(facts.requests) == 1 else texts("requests-of", account=item.account, rate=rate)
 
 
-def _heartbeat(facts: DaemonFacts, texts: Texts, times: PageTimes) -> Markup:
+def _heartbeat(facts: DaemonFigures, texts: Texts, times: PageTimes) -> Markup:
     if facts.heartbeat is None:
         return texts("heartbeat-off")
     if facts.heartbeat_at is None:

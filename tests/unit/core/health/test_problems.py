@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from watcher.core.health.daemon_facts import DaemonFacts, RequestRate
+from watcher.core.health.daemon_figures import AccountRequests, DaemonFigures
 from watcher.core.health.problems import (
     NO_PROBLEM,
     REMEDIES,
@@ -24,11 +24,11 @@ from watcher.core.health.problems import (
 from watcher.core.health.readiness import NotReady, NotReadyReason
 
 NOW = datetime(2026, 11, 29, 12, 0, tzinfo=UTC)
-FACTS = DaemonFacts(
+FACTS = DaemonFigures(
     version="1.2",
     started_at=NOW,
     lateness_seconds=0.4,
-    requests=[RequestRate(account="main", per_second=0.2, allowed_per_second=1.0)],
+    requests=[AccountRequests(account="main", per_second=0.2, allowed_per_second=1.0)],
     heartbeat="sent",
     heartbeat_at=NOW,
     store_bytes=7,

@@ -10,7 +10,7 @@ import pytest
 from tests.unit.reports.facts import event
 from watcher.core.delivery.reason import NO_REASON
 from watcher.core.delivery.state import State
-from watcher.core.health.daemon_facts import DaemonFacts
+from watcher.core.health.daemon_figures import DaemonFigures
 from watcher.core.health.problems import DaemonHealth, DaemonState, Problem, ProblemCode
 from watcher.core.health.readiness import NotReady, NotReadyReason
 from watcher.core.incidents.model import Incident
@@ -128,7 +128,7 @@ def test_a_page_is_not_fine_before_each_poll_has_an_answer_since_the_start() -> 
 def test_an_answer_of_before_the_start_does_not_say_that_aitems_answers() -> None:
     report = replace(status(polls=(poll(0),)), totals=TrainingTotals(by_status={"completed": 1}))
     for started, answers in ((NOW - timedelta(hours=1), True), (NOW + timedelta(seconds=1), False)):
-        facts = DaemonFacts(version="1", started_at=started)
+        facts = DaemonFigures(version="1", started_at=started)
         page = overview(replace(report, daemon=DaemonHealth(state=DaemonState.RUNNING, facts=facts)))
         assert overview_values(page, OverviewFilter(), Texts())["answers"] is answers
 

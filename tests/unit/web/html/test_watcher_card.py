@@ -10,20 +10,20 @@ import pytest
 
 from tests.unit.web.html.test_overview_page import NOW, incident, overview, poll, status
 from tests.unit.web.html.test_overview_states import text_of
-from watcher.core.health.daemon_facts import DaemonFacts, RequestRate
+from watcher.core.health.daemon_figures import AccountRequests, DaemonFigures
 from watcher.core.health.problems import DaemonHealth, DaemonState
 from watcher.reports.status import StatusReport
 from watcher.web.html.language.texts import Texts
 from watcher.web.html.times import PageTimes
 from watcher.web.html.watcher_card import watcher_rows
 
-FACTS = DaemonFacts(
+FACTS = DaemonFigures(
     version="1.2.3",
     started_at=NOW - timedelta(hours=2),
     lateness_seconds=0.44,
     requests=[
-        RequestRate(account="labs", per_second=0.5, allowed_per_second=10.0),
-        RequestRate(account="main", per_second=0.21, allowed_per_second=1.0),
+        AccountRequests(account="labs", per_second=0.5, allowed_per_second=10.0),
+        AccountRequests(account="main", per_second=0.21, allowed_per_second=1.0),
     ],
     heartbeat="sent",
     heartbeat_at=NOW - timedelta(seconds=21),
@@ -32,12 +32,12 @@ FACTS = DaemonFacts(
 )
 
 
-def with_facts(facts: DaemonFacts | None, report: StatusReport | None = None) -> StatusReport:
+def with_facts(facts: DaemonFigures | None, report: StatusReport | None = None) -> StatusReport:
     daemon = DaemonHealth(state=DaemonState.RUNNING, facts=facts)
     return replace(report or status(polls=(poll(0),)), daemon=daemon)
 
 
-def rows(facts: DaemonFacts | None) -> dict[str, str]:
+def rows(facts: DaemonFigures | None) -> dict[str, str]:
     texts = Texts()
     found = watcher_rows(with_facts(facts), texts, PageTimes(NOW, texts, UTC))
     return {str(title): re.sub("<[^>]+>", "", str(value)) for title, value in found}

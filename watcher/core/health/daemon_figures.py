@@ -1,4 +1,4 @@
-"""Facts of a daemon about itself that are no problem: its start, lateness, requests, heartbeat and next polls."""
+"""Figures of a daemon about itself that are no problem: its start, lateness, requests, heartbeat and next polls."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from watcher.core.timestamps import from_text, to_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RequestRate:
+class AccountRequests:
     """The requests of one account, beside its budget."""
 
     account: str
@@ -21,14 +21,14 @@ class RequestRate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DaemonFacts:
-    """The facts of a running daemon; ``/metrics`` has the same values."""
+class DaemonFigures:
+    """The figures of a running daemon; ``/metrics`` has the same values."""
 
     version: str
     started_at: datetime
     lateness_seconds: float | None = None
     """The 95th percentile of the lateness of polls since the start; ``None`` before the first one."""
-    requests: Sequence[RequestRate] = ()
+    requests: Sequence[AccountRequests] = ()
     heartbeat: str | None = None
     """The outcome of the latest heartbeat, empty before the first one; ``None`` where none is configured."""
     heartbeat_at: datetime | None = None
@@ -38,7 +38,7 @@ class DaemonFacts:
     """The next poll of each account that cannot be polled; one whose poll is under way is not there."""
 
     def as_json(self) -> dict[str, object]:
-        """Return the facts for the control socket."""
+        """Return the figures for the control socket."""
         return {
             "version": self.version,
             "started_at": to_text(self.started_at),
@@ -51,8 +51,8 @@ class DaemonFacts:
         }
 
 
-def read_facts(document: object) -> DaemonFacts | None:
-    """Read the facts from the control socket; ``None`` for a daemon of an older version.
+def read_figures(document: object) -> DaemonFigures | None:
+    """Read the figures from the control socket; ``None`` for a daemon of an older version.
 
     Raises:
         ValueError: they are those of another version.
@@ -62,12 +62,12 @@ def read_facts(document: object) -> DaemonFacts | None:
     if not isinstance(document, dict):
         return None
     beaten = document["heartbeat_at"]
-    return DaemonFacts(
+    return DaemonFigures(
         version=str(document["version"]),
         started_at=from_text(document["started_at"]),
         lateness_seconds=document["lateness_seconds"],
         requests=[
-            RequestRate(account=account, per_second=rate, allowed_per_second=allowed)
+            AccountRequests(account=account, per_second=rate, allowed_per_second=allowed)
             for account, rate, allowed in document["requests"]
         ],
         heartbeat=document["heartbeat"],

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from watcher.core.health.daemon_facts import quantile
+from watcher.core.health.daemon_figures import quantile
 
 BOUNDS = (0.1, 0.5, 1.0, math.inf)
 
